@@ -1,0 +1,43 @@
+#pragma once
+
+#include "actors/health/health_board.hpp"
+#include "actors/support/actor_base.hpp"
+#include "config/settings.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace breakwater {
+
+struct watched {
+  std::string name;
+  watched_actor who;
+};
+
+struct health_state {
+  static inline const char* name = "health";
+
+  explicit health_state(health_actor::pointer owner) : self(owner) {}
+
+  void tick();
+  /// Everybody answered, or the time to answer is over: says how things are.
+  void close_tick();
+
+  health_actor::pointer self;
+  health_settings settings;
+  std::vector<watched> everyone;
+  supervisor_actor supervisor;
+  std::unique_ptr<health_board> board;
+  mono_time next_tick;
+  std::uint64_t ticks = 0;
+  bool tick_open = false; ///< Asked, not yet said.
+};
+
+/// Asks `everyone` each interval, logs one line when all have answered or the time to is over, and tells the
+/// supervisor who missed two ticks in a row.
+health_actor::behavior_type health_behavior(self_ptr<health_actor, health_state> self,
+                                            health_settings settings, std::vector<watched> everyone,
+                                            supervisor_actor supervisor);
+
+} // namespace breakwater

@@ -1,0 +1,114 @@
+#include "actors/support/events.hpp"
+
+#include <array>
+
+namespace breakwater {
+namespace {
+
+using namespace std::chrono_literals;
+using enum severity;
+
+constexpr std::array rows{
+    event_info{event::process_started, "process_started", info, "Started"},
+    event_info{event::process_stopping, "process_stopping", info,
+               "Stopping: intake ends, what was taken is drained"},
+    event_info{event::process_stopped, "process_stopped", info, "Stopped"},
+    event_info{event::drain_gave_up, "drain_gave_up", error,
+               "Gave up draining: records not yet in Redis are lost"},
+    event_info{event::actor_failed, "actor_failed", error, "Actor failed"},
+    event_info{event::actor_started_again, "actor_started_again", info, "Actor restarted"},
+    event_info{event::actor_unresponsive, "actor_unresponsive", error,
+               "Actor missed two health ticks; it is told to end"},
+    event_info{event::actor_hangs, "actor_hangs", error,
+               "Actor hangs in a handler and did not end within the grace; the process exits"},
+    event_info{event::restarts_exhausted, "restarts_exhausted", error,
+               "Too many restarts within the window; the process exits"},
+    event_info{event::unhandled_error, "unhandled_error", warn, "Unhandled error", 10s},
+    event_info{event::feed_connecting, "feed_connecting", info, "Connecting"},
+    event_info{event::feed_connected, "feed_connected", info, "Connected; subscribing"},
+    event_info{event::feed_subscribed, "feed_subscribed", info, "Every symbol is subscribed"},
+    event_info{event::feed_subscription_refused, "feed_subscription_refused", error,
+               "The exchange refused a subscription; check the symbol's name there"},
+    event_info{event::feed_subscription_silent, "feed_subscription_silent", warn,
+               "No acknowledgement in time; asking again"},
+    event_info{event::feed_disconnected, "feed_disconnected", warn,
+               "Disconnected; connecting again after the wait"},
+    event_info{event::feed_quiet, "feed_quiet", warn, "Nothing heard on the connection; replacing it"},
+    event_info{event::feed_stale, "feed_stale", warn, "No data for a symbol; other symbols may be fine", 60s},
+    event_info{event::feed_fresh, "feed_fresh", info, "Data for a symbol again"},
+    event_info{event::feed_notice, "feed_notice", warn,
+               "The exchange announced that it will close the connection"},
+    event_info{event::frame_unreadable, "frame_unreadable", warn, "Frame could not be read; it was dropped",
+               10s},
+    event_info{event::candles_conflated, "candles_conflated", warn,
+               "Downstream is full: older states of a candle were replaced by newer ones", 10s},
+    event_info{event::candles_dropped, "candles_dropped", error,
+               "Downstream is full for long: the oldest candles were dropped", 10s},
+    event_info{event::late_candles, "late_candles", warn,
+               "Candles came after their minute was closed for good", 60s},
+    event_info{event::publisher_busy, "publisher_busy", warn, "No room for records; intake waits", 10s},
+    event_info{event::publisher_room, "publisher_room", info, "Room for records again"},
+    event_info{event::publisher_synced, "publisher_synced", info, "In step with the stream", 1s},
+    event_info{event::publisher_refused, "publisher_refused", warn,
+               "Redis refused a batch; nothing was stored, the same batch is sent again after the wait", 10s},
+    event_info{event::publisher_halted, "publisher_halted", error,
+               "The stream cannot be written to; records wait and it is looked at again after the wait. Mend "
+               "the key",
+               60s},
+    event_info{event::publisher_intruder, "publisher_intruder", warn,
+               "Somebody else wrote to the stream; records not yet in it got new ids behind the intruder's",
+               1s},
+    event_info{event::publisher_sends_again, "publisher_sends_again", warn,
+               "Redis came back older than it was; what it lost is sent again under the same ids"},
+    event_info{event::publisher_hole, "publisher_hole", error,
+               "Redis came back older than what is retained here; acknowledged records are gone from it"},
+    event_info{event::redis_connecting, "redis_connecting", info, "Connecting to Redis"},
+    event_info{event::redis_connected, "redis_connected", info, "Connected to Redis"},
+    event_info{event::redis_lost, "redis_lost", warn, "Connection lost"},
+    event_info{event::redis_connect_failed, "redis_connect_failed", warn, "Connection attempt failed"},
+    event_info{event::redis_reconnect_waits, "redis_reconnect_waits", info,
+               "Reconnect goes on behind the open circuit"},
+    event_info{event::redis_reconnected, "redis_reconnected", info, "Reconnect succeeded"},
+    event_info{event::redis_waits, "redis_waits", info,
+               "Redis is busy (loading or a long script); waiting for it", 10s},
+    event_info{event::redis_denied, "redis_denied", error,
+               "Redis refused our credentials or rights; correct username and password_file or the ACL", 60s},
+    event_info{event::breaker_opened, "breaker_opened", warn, "Circuit OPEN"},
+    event_info{event::breaker_half_open, "breaker_half_open", info, "Circuit HALF-OPEN"},
+    event_info{event::breaker_closed, "breaker_closed", info, "Circuit CLOSED"},
+    event_info{event::breaker_would_refuse, "breaker_would_refuse", warn,
+               "Circuit would refuse this call, but mode is observe", 10s},
+    event_info{event::health_reported, "health_reported", info, "Health"},
+    event_info{event::audit_failed, "audit_failed", error, "The audit log cannot be written"},
+    event_info{event::replay_started, "replay_started", info, "Replay started"},
+    event_info{event::replay_finished, "replay_finished", info, "Replay finished"},
+    event_info{event::replay_line_skipped, "replay_line_skipped", warn, "Line of the frames file skipped",
+               10s},
+    event_info{event::chaos_armed, "chaos_armed", warn, "[chaos] is enabled: actors are killed on purpose"},
+    event_info{event::repeats_counted, "repeats_counted", info, "Repeats that were not printed"},
+};
+
+constexpr bool rows_stand_in_the_order_of_the_enum() {
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    if (static_cast<std::size_t>(rows[i].what) != i) return false;
+  return true;
+}
+static_assert(rows_stand_in_the_order_of_the_enum());
+
+struct tag {
+  std::string_view actor, shown;
+};
+constexpr std::array tags{tag{"redis", "REDIS-MGR"}, tag{"breaker/redis", "REDIS-MGR"},
+                          tag{"aggregator", "AGGREGATOR"}};
+
+} // namespace
+
+const event_info& info_of(event what) noexcept { return rows[static_cast<std::size_t>(what)]; }
+
+std::string_view tag_of(std::string_view actor) noexcept {
+  for (const auto& t : tags)
+    if (t.actor == actor) return t.shown;
+  return actor;
+}
+
+} // namespace breakwater

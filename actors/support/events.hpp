@@ -1,0 +1,88 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+/// Everything that can happen and is worth a log line: one row each, in the order data flows.
+namespace breakwater {
+
+enum class severity : std::uint8_t {
+  debug, ///< Per message.
+  info,  ///< The normal life of a part.
+  warn,  ///< Odd, nothing lost.
+  error, ///< Data lost, or a human is needed.
+};
+
+enum class event : std::uint8_t {
+  process_started,
+  process_stopping,
+  process_stopped,
+  drain_gave_up,
+  actor_failed,
+  actor_started_again,
+  actor_unresponsive,
+  actor_hangs,
+  restarts_exhausted,
+  unhandled_error,
+  feed_connecting,
+  feed_connected,
+  feed_subscribed,
+  feed_subscription_refused,
+  feed_subscription_silent,
+  feed_disconnected,
+  feed_quiet,
+  feed_stale,
+  feed_fresh,
+  feed_notice,
+  frame_unreadable,
+  candles_conflated,
+  candles_dropped,
+  late_candles,
+  publisher_busy,
+  publisher_room,
+  publisher_synced,
+  publisher_refused,
+  publisher_halted,
+  publisher_intruder,
+  publisher_sends_again,
+  publisher_hole,
+  redis_connecting,
+  redis_connected,
+  redis_lost,
+  redis_connect_failed,
+  redis_reconnect_waits,
+  redis_reconnected,
+  redis_waits,
+  redis_denied,
+  breaker_opened,
+  breaker_half_open,
+  breaker_closed,
+  breaker_would_refuse,
+  health_reported,
+  audit_failed,
+  replay_started,
+  replay_finished,
+  replay_line_skipped,
+  chaos_armed,
+  repeats_counted,
+};
+
+/// How an event is told. `text` is what operators read and grep for.
+struct event_info {
+  event what;
+  const char* name;
+  severity level;
+  const char* text;
+  /// A repeat of the same event by the same actor within this time is counted, not printed.
+  std::chrono::milliseconds quiet_for{0};
+};
+
+const event_info& info_of(event what) noexcept;
+
+/// The tag an actor logs under: its name, but for the few names that operators grep for since the old
+/// scripts.
+std::string_view tag_of(std::string_view actor) noexcept;
+
+} // namespace breakwater

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "config/settings.hpp"
+#include "messages/error.hpp"
+
+#include <string>
+
+namespace breakwater {
+
+/// Exit codes of all commands.
+inline constexpr int exit_ok = 0, exit_failed = 1, exit_unusable = 2;
+
+/// Reads the config, writes its warnings to standard error and opens the log. On failure everything to be
+/// said was said.
+result<settings> load_for_command(const std::string& config_path);
+
+/// What only the parts themselves can tell of their settings, such as whether redis.url is an address.
+result<done> judge_for_parts(const settings& what);
+
+/// Says on standard error why a command cannot start; returns exit_unusable.
+int refuse(const failure& why);
+
+} // namespace breakwater

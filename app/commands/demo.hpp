@@ -1,0 +1,16 @@
+#pragma once
+
+#include <chrono>
+
+namespace breakwater {
+
+struct demo_options {
+  std::chrono::milliseconds run_for{0}; ///< 0: until SIGTERM or SIGINT.
+  bool log_to_stderr = false;
+};
+
+/// `breakwater demo`: a private redis-server, the simulated exchanges and the whole process; a line a second
+/// of what arrives in Redis. Leaves nothing behind. Returns 0 if records arrived.
+int demo_command(const demo_options& options);
+
+} // namespace breakwater

@@ -1,0 +1,231 @@
+#include "app/process.hpp"
+
+#include "actors/audit/audit_file_io.hpp"
+#include "actors/feed/frame_source_port.hpp"
+#include "actors/feed/websocket_io.hpp"
+#include "actors/publisher/memory_spool.hpp"
+#include "actors/redis/redis_io.hpp"
+#include "actors/support/ask.hpp"
+#include "actors/support/emit.hpp"
+#include "actors/support/emit_io.hpp"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/send.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <sys/file.h>
+#include <thread>
+#include <unistd.h>
+
+namespace breakwater {
+namespace {
+
+constexpr const char* name = "process";
+
+/// Holds data_dir for this process; the lock goes with the descriptor, however the process ends.
+class folder_lock {
+public:
+  static result<folder_lock> take(const std::string& folder) {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    if (error) return failure{errc::file_unreadable, "process.data_dir " + folder + ": " + error.message()};
+    const auto path = folder + "/lock";
+    folder_lock lock;
+    lock.descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (lock.descriptor_ < 0) return failure{errc::file_unreadable, path + ": " + std::strerror(errno)};
+    if (::flock(lock.descriptor_, LOCK_EX | LOCK_NB) != 0)
+      return failure{errc::already_running, "another breakwater runs on process.data_dir " + folder +
+                                                "; stop it, or give this one a data_dir of its own"};
+    return lock;
+  }
+  folder_lock(folder_lock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  folder_lock& operator=(folder_lock&&) = delete;
+  ~folder_lock() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+
+private:
+  folder_lock() = default;
+  int descriptor_ = -1;
+};
+
+/// Recorded frames that end when the process is to stop.
+class stoppable_frames final : public frame_source_port {
+public:
+  explicit stoppable_frames(std::shared_ptr<frame_source_port> frames) : frames_(std::move(frames)) {}
+
+  void next(std::size_t max, recorded_frames& out) override {
+    if (!stopped_) return frames_->next(max, out);
+    out = {};
+    out.at_end = true;
+  }
+  void stop() noexcept { stopped_ = true; }
+
+private:
+  std::shared_ptr<frame_source_port> frames_;
+  std::atomic<bool> stopped_{false};
+};
+
+std::size_t workers(const settings& what) {
+  if (what.process.worker_threads > 0) return what.process.worker_threads;
+  return std::max<std::size_t>(2, std::thread::hardware_concurrency());
+}
+
+struct system_config : caf::actor_system_config {
+  explicit system_config(std::size_t threads) {
+    set("scheduler.policy", caf::atom("sharing"));
+    set("scheduler.max-threads", threads);
+    set("scheduler.max-throughput", std::size_t{100}); // the default, no limit, starves actors
+  }
+};
+
+} // namespace
+
+/// In the order of their making; they end the other way round.
+struct process::parts {
+  parts(const settings& s, folder_lock held) : what(s), lock(std::move(held)), config(workers(s)) {}
+  /// The network first: what it has for the actors, it has for nobody then.
+  ~parts() {
+    keep_io.reset();
+    io.stop();
+    if (network.joinable()) network.join();
+    actors = {};
+    system.reset();
+  }
+  parts(const parts&) = delete;
+  parts& operator=(const parts&) = delete;
+
+  settings what;
+  folder_lock lock;
+  boost::asio::io_context io{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> keep_io{io.get_executor()};
+  std::shared_ptr<spool_port> spool;
+  std::shared_ptr<stoppable_frames> recorded; ///< nullptr: live feeds.
+  std::atomic<bool> gave_up{false};
+  system_config config;
+  std::unique_ptr<caf::actor_system> system;
+  std::thread network;
+  wired actors;
+  bool stopped = false;
+};
+
+process::process(std::unique_ptr<parts> made) : parts_(std::move(made)) {}
+
+result<std::unique_ptr<process>> process::start(const settings& what, recording recorded) {
+  auto lock = folder_lock::take(what.process.data_dir);
+  if (!lock) return lock.error();
+  auto audit = open_audit_file(what.process.data_dir + "/audit.jsonl");
+  if (!audit) return audit.error();
+
+  auto made = std::make_unique<parts>(what, std::move(*lock));
+  auto& p = *made;
+  p.spool = std::make_shared<memory_spool>(what.spool);
+  p.system = std::make_unique<caf::actor_system>(p.config);
+  p.network = std::thread{[&io = p.io] { io.run(); }};
+
+  edges world;
+  world.sockets = std::make_shared<websocket_io>(p.io);
+  world.redis = std::make_shared<redis_io>(p.io);
+  world.spool = p.spool;
+  world.audit = *audit;
+  world.clock = system_wall_time;
+  if (recorded.frames)
+    world.recorded = p.recorded = std::make_shared<stoppable_frames>(std::move(recorded.frames));
+  world.replay_speed = recorded.speed;
+  world.on_hang = [] {
+    close_log();
+    std::_Exit(EXIT_FAILURE); // the handler that hangs holds a thread that nothing can end
+  };
+  world.on_end = [&gave_up = p.gave_up](const failure& why) {
+    if (why.code == errc::none) return;
+    gave_up = true;
+    ::kill(::getpid(), SIGTERM); // wakes main
+  };
+  p.actors = start_actors(*p.system, what, std::move(world));
+  // Once it answers every child was started, so nothing said to one from here on is lost.
+  const auto up = ask_and_wait<health_answer>(*p.system, p.actors.supervisor, std::chrono::seconds{30},
+                                              health_question{});
+  if (!up) return failure{errc::crashed, "the actors did not start; the log says why"};
+  emit(name, event::process_started,
+       {{"version", BREAKWATER_VERSION},
+        {"instance", what.process.instance},
+        {"pid", ::getpid()},
+        {"data_dir", what.process.data_dir}});
+  caf::anon_send(p.actors.audit,
+                 audit_record{"process_started",
+                              name,
+                              {{"version", BREAKWATER_VERSION}, {"pid", std::to_string(::getpid())}}});
+  return std::unique_ptr<process>{new process(std::move(made))};
+}
+
+caf::actor_system& process::system() noexcept { return *parts_->system; }
+const wired& process::actors() const noexcept { return parts_->actors; }
+
+int process::stop() {
+  auto& p = *parts_;
+  if (std::exchange(p.stopped, true)) return EXIT_FAILURE;
+  const auto deadline = std::chrono::steady_clock::now() + p.what.process.shutdown_timeout;
+  bool lost = false;
+  if (!p.gave_up) {
+    emit(name, event::process_stopping);
+    const auto drain = [&](const auto& who) {
+      const auto left = std::max<std::chrono::nanoseconds>(deadline - std::chrono::steady_clock::now(), 1ms);
+      return bool{ask_and_wait<drained>(*p.system, who, left, drain_request{})};
+    };
+    if (p.recorded) {
+      p.recorded->stop();
+      lost |= !drain(p.actors.replay);
+    }
+    for (const auto& feed : p.actors.feeds) lost |= !drain(feed);
+    lost |= !drain(p.actors.aggregator);
+    lost |= !drain(p.actors.publisher);
+  }
+  const auto waiting = [&] { return p.spool->size().waiting; };
+  caf::anon_send(p.actors.audit,
+                 audit_record{"process_stopped", name, {{"drained", lost || p.gave_up ? "no" : "yes"}}});
+  // Each child has its grace; one that hangs ends the process.
+  const bool ended = bool{
+      ask_and_wait<stopped>(*p.system, p.actors.supervisor, p.what.supervisor.grace * 16, stop_request{})};
+  if (lost || p.gave_up) // the actors are gone, so nobody else touches the spool
+    if (const auto left = waiting(); left > 0) emit(name, event::drain_gave_up, {{"count", left}});
+  const bool fine = ended && !lost && !p.gave_up;
+  tell_repeats();
+  emit(name, event::process_stopped, {{"code", fine ? EXIT_SUCCESS : EXIT_FAILURE}});
+  close_log();
+  return fine ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+process::~process() {
+  if (parts_ && !parts_->stopped) stop();
+}
+
+stop_signals::stop_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+bool stop_signals::wait_for(std::chrono::milliseconds time) const {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  const auto s = std::chrono::duration_cast<std::chrono::seconds>(time);
+  const timespec wait{static_cast<time_t>(s.count()), static_cast<long>((time - s).count()) * 1000000L};
+  return sigtimedwait(&set, nullptr, &wait) > 0;
+}
+
+} // namespace breakwater

@@ -1,0 +1,136 @@
+#include "app/wiring.hpp"
+
+#include "actors/aggregator/aggregator_actor.hpp"
+#include "actors/audit/audit_actor.hpp"
+#include "actors/breaker/breaker_actor.hpp"
+#include "actors/feed/feed_actor.hpp"
+#include "actors/feed/replay_actor.hpp"
+#include "actors/health/health_actor.hpp"
+#include "actors/publisher/publisher_actor.hpp"
+#include "actors/redis/redis_actor.hpp"
+#include "actors/supervisor/supervisor_actor.hpp"
+#include "actors/support/emit.hpp"
+#include "actors/support/relay.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/send.hpp>
+
+#include <string>
+
+namespace breakwater {
+namespace {
+
+using caf::actor_system;
+
+feed_options options_of(exchange which, const settings& what, const wall_clock& clock) {
+  const auto& feed = what.feeds.of[index_of(which)];
+  feed_options options;
+  options.which = which;
+  options.market = what.symbols.market;
+  options.url = feed.url;
+  options.symbols = what.symbols.list;
+  options.overrides = feed.symbols;
+  options.stale_after = what.feeds.stale_after;
+  options.clock = clock;
+  return options;
+}
+
+replay_options options_of_replay(const settings& what, double speed) {
+  replay_options options;
+  options.market = what.symbols.market;
+  for (auto x : all_exchanges) options.overrides[index_of(x)] = what.feeds.of[index_of(x)].symbols;
+  options.speed = speed;
+  return options;
+}
+
+/// The exchanges we have a dialect for; Coinbase has none yet.
+constexpr std::array connectable{exchange::binance, exchange::bybit, exchange::okx, exchange::kraken};
+
+} // namespace
+
+wired start_actors(actor_system& system, const settings& what, edges world) {
+  wired all;
+  std::vector<child_spec> children;
+  std::vector<watched> everyone;
+  const auto add = [&](std::string name, const auto& address, auto make) {
+    everyone.push_back({name, address});
+    children.push_back(child(std::move(name), address, std::move(make)));
+  };
+  auto supervisor = make_relay<supervisor_actor>(system);
+
+  all.audit = make_relay<audit_actor>(system);
+  add("audit", all.audit, [=](actor_system& sys) {
+    return sys.spawn(audit_behavior, what.process.instance, world.clock, world.audit);
+  });
+
+  all.breaker = make_relay<breaker_actor>(system);
+  add("breaker/redis", all.breaker, [=, audit = all.audit](actor_system& sys) {
+    return sys.spawn(breaker_behavior, "redis", what.breaker_redis, audit, world.clock);
+  });
+
+  all.redis = make_relay<redis_actor>(system);
+  all.publisher = make_relay<publisher_actor>(system);
+  add("redis", all.redis, [=, breaker = all.breaker, publisher = all.publisher](actor_system& sys) {
+    const redis_options options{what.redis, what.process.instance, "publish", world.clock};
+    return sys.spawn(redis_behavior, options, breaker, std::vector{publisher}, world.redis);
+  });
+  add("publisher", all.publisher, [=, redis = all.redis](actor_system& sys) {
+    publisher_options options;
+    options.how.stream = what.aggregator.stream;
+    options.how.maxlen = what.aggregator.maxlen;
+    options.clock = world.clock;
+    return sys.spawn(publisher_behavior, options, redis, world.spool);
+  });
+
+  all.aggregator = make_relay<aggregator_actor>(system);
+  add("aggregator", all.aggregator, [=, publisher = all.publisher](actor_system& sys) {
+    return sys.spawn(aggregator_behavior, aggregator_options{what.aggregator, what.symbols.market},
+                     publisher);
+  });
+
+  if (world.recorded) {
+    all.replay = make_relay<replay_actor>(system);
+    add("replay", all.replay, [=, aggregator = all.aggregator](actor_system& sys) {
+      return sys.spawn(replay_behavior, options_of_replay(what, world.replay_speed), aggregator,
+                       world.recorded);
+    });
+  } else {
+    for (auto which : connectable) {
+      if (!what.feeds.of[index_of(which)].enabled) continue;
+      auto feed = make_relay<feed_actor>(system);
+      all.feeds.push_back(feed);
+      add(std::string{"feed/"} + to_string(which), feed, [=, aggregator = all.aggregator](actor_system& sys) {
+        return sys.spawn(feed_behavior, options_of(which, what, world.clock), aggregator, world.sockets);
+      });
+    }
+  }
+
+  all.health = make_relay<health_actor>(system);
+  everyone.push_back({"supervisor", supervisor});
+  children.push_back(child("health", all.health, [=](actor_system& sys) {
+    return sys.spawn(health_behavior, what.health, everyone, supervisor);
+  }));
+
+  all.supervisor = system.spawn([=, audit = all.audit](self_ptr<supervisor_actor, supervisor_state> self) {
+    self->attach_functor([=](const caf::error& reason) {
+      bind_relay(caf::actor_cast<caf::strong_actor_ptr>(supervisor), nullptr);
+      if (world.on_end) world.on_end(reason ? to_failure(reason) : failure{});
+    });
+    supervisor_options options;
+    options.limits = what.supervisor;
+    options.audit = audit;
+    options.on_hang = world.on_hang;
+    return supervisor_behavior(self, children, options);
+  });
+  bind_relay(caf::actor_cast<caf::strong_actor_ptr>(supervisor),
+             caf::actor_cast<caf::strong_actor_ptr>(all.supervisor));
+
+  if (what.chaos.enabled && !what.chaos.kill.empty()) {
+    emit("process", event::chaos_armed,
+         {{"actor", what.chaos.kill}, {"wait_ms", what.chaos.kill_after.count()}});
+    caf::delayed_anon_send(all.supervisor, what.chaos.kill_after, chaos_kill{what.chaos.kill});
+  }
+  return all;
+}
+
+} // namespace breakwater

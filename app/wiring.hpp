@@ -1,0 +1,51 @@
+#pragma once
+
+#include "config/settings.hpp"
+#include "messages/actors.hpp"
+
+#include <caf/typed_actor.hpp>
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace breakwater {
+
+struct audit_port;
+struct frame_source_port;
+struct redis_port;
+struct spool_port;
+struct websocket_port;
+
+/// The outside world: real edges in the process, fakes in the scenarios.
+struct edges {
+  std::shared_ptr<websocket_port> sockets;
+  std::shared_ptr<redis_port> redis;
+  std::shared_ptr<spool_port> spool;
+  std::shared_ptr<audit_port> audit;
+  wall_clock clock;
+  std::shared_ptr<frame_source_port>
+      recorded;                  ///< Set: these frames are replayed, and no exchange is connected.
+  double replay_speed = 0;       ///< Times as fast as recorded; 0: as fast as it goes.
+  std::function<void()> on_hang; ///< An actor hangs; must not return.
+  std::function<void(const failure&)> on_end; ///< The supervisor ended; errc::none: because it was asked to.
+};
+
+/// Stable addresses of everybody: a restart changes none of them.
+struct wired {
+  supervisor_actor supervisor;
+  audit_actor audit;
+  breaker_actor breaker;
+  redis_actor redis;
+  publisher_actor publisher;
+  aggregator_actor aggregator;
+  std::vector<feed_actor> feeds;
+  replay_actor replay; ///< Only when frames are replayed.
+  health_actor health;
+};
+
+/// Decides which actors exist, in which order they start and who knows whom; starts them. `system` and what
+/// `world` holds outlive them.
+wired start_actors(caf::actor_system& system, const settings& what, edges world);
+
+} // namespace breakwater

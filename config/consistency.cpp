@@ -1,0 +1,252 @@
+#include "config/consistency.hpp"
+
+#include "config/schema.hpp"
+#include "config/value_text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <set>
+
+namespace breakwater::config {
+namespace {
+
+bool is_number_up_to(std::string_view text, unsigned max) noexcept {
+  unsigned value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} && end == text.data() + text.size() && value <= max;
+}
+
+/// What is wrong with "host", "host:port", "[::1]:port"; empty: nothing.
+std::string host_problem(std::string_view authority) {
+  std::string_view port;
+  bool has_port = false;
+  if (authority.starts_with('[')) {
+    const auto end = authority.find(']');
+    if (end == std::string_view::npos) return "has [ without ]";
+    const auto behind = authority.substr(end + 1);
+    if (!behind.empty() && behind.front() != ':') return "has something between ] and the port";
+    has_port = !behind.empty();
+    if (has_port) port = behind.substr(1);
+    authority = authority.substr(1, end - 1);
+  } else if (const auto colon = authority.rfind(':'); colon != std::string_view::npos) {
+    has_port = true;
+    port = authority.substr(colon + 1);
+    authority = authority.substr(0, colon);
+  }
+  if (authority.empty()) return "names no host";
+  if (has_port && (!is_number_up_to(port, 65535) || port == "0")) return "has a port outside 1..65535";
+  return {};
+}
+
+/// What is wrong with a Redis URL without user info; empty: nothing.
+std::string redis_url_problem(std::string_view url) {
+  constexpr std::string_view tcp = "redis://", local = "unix://";
+  if (url.starts_with("rediss://"))
+    return "asks for TLS, which this version cannot do; use redis:// or unix://";
+  if (url.starts_with(local)) {
+    auto path = url.substr(local.size());
+    if (const auto query = path.find('?'); query != std::string_view::npos) {
+      const auto wanted = path.substr(query + 1);
+      if (!wanted.starts_with("db=") || !is_number_up_to(wanted.substr(3), 1'000'000))
+        return "may end in ?db=N and nothing else";
+      path = path.substr(0, query);
+    }
+    if (!path.starts_with('/') || path.size() < 2)
+      return "must name the socket by its full path: unix:///run/redis.sock";
+    return {};
+  }
+  if (!url.starts_with(tcp)) return "must start with redis:// or unix://";
+  const auto rest = url.substr(tcp.size());
+  const auto slash = rest.find('/');
+  if (auto problem = host_problem(rest.substr(0, slash)); !problem.empty()) return problem;
+  if (slash == std::string_view::npos || slash + 1 == rest.size()) return {};
+  if (!is_number_up_to(rest.substr(slash + 1), 1'000'000))
+    return "must have a database number behind the last /";
+  return {};
+}
+
+std::string feed_url_problem(std::string_view url) {
+  std::string_view rest;
+  if (url.starts_with("ws://"))
+    rest = url.substr(5);
+  else if (url.starts_with("wss://"))
+    rest = url.substr(6);
+  else
+    return "must start with ws:// or wss://";
+  return host_problem(rest.substr(0, rest.find_first_of("/?")));
+}
+
+/// %XX to the byte it stands for; anything else stays.
+std::string percent_decoded(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    unsigned byte = 0;
+    const auto* digits = text.data() + i + 1;
+    if (text[i] == '%' && i + 2 < text.size() &&
+        std::from_chars(digits, digits + 2, byte, 16).ptr == digits + 2) {
+      out += static_cast<char>(byte);
+      i += 2;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+class judgement {
+public:
+  explicit judgement(const settings& values) : values_(values) {}
+
+  std::vector<finding> all() {
+    judge_process();
+    judge_redis();
+    judge_order("breaker.redis.open_duration", values_.breaker_redis.open_duration,
+                "breaker.redis.max_open_duration", values_.breaker_redis.max_open_duration);
+    judge_symbols();
+    judge_feeds();
+    judge_aggregator();
+    judge_order("supervisor.restart_initial", values_.supervisor.restart_initial, "supervisor.restart_max",
+                values_.supervisor.restart_max);
+    if (values_.health.answer_within > values_.health.interval)
+      warn({"health.answer_within", "health.interval"},
+           "health.answer_within = " + toml_string(format_duration(values_.health.answer_within)) +
+               " is longer than health.interval = " + toml_string(format_duration(values_.health.interval)) +
+               ": answers may still be due at the next tick");
+    if (!values_.chaos.kill.empty() && !values_.chaos.enabled)
+      warn({"chaos.kill"},
+           "chaos.kill = " + toml_string(values_.chaos.kill) + " has no effect while chaos.enabled is false");
+    return std::move(findings_);
+  }
+
+private:
+  void refuse(std::vector<std::string> keys, std::string text) {
+    findings_.push_back({std::move(keys), std::move(text), false});
+  }
+  void warn(std::vector<std::string> keys, std::string text) {
+    findings_.push_back({std::move(keys), std::move(text), true});
+  }
+
+  void judge_order(const std::string& small_key, milliseconds small, const std::string& large_key,
+                   milliseconds large) {
+    if (small <= large) return;
+    refuse({small_key, large_key}, small_key + " = " + toml_string(format_duration(small)) + " is above " +
+                                       leaf_of(large_key) + " = " + toml_string(format_duration(large)));
+  }
+
+  void judge_process() {
+    const auto& instance = values_.process.instance;
+    const bool fits = std::all_of(instance.begin(), instance.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+             c == '-' || c == '_';
+    });
+    if (instance.empty() || instance.size() > 64 || !fits)
+      refuse({"process.instance"}, "process.instance = " + toml_string(instance) +
+                                       " must be 1 to 64 letters, digits, dots, dashes or underscores");
+    if (values_.process.data_dir.empty())
+      refuse({"process.data_dir"}, "process.data_dir = \"\" must name a folder");
+  }
+
+  void judge_redis() {
+    const auto& redis = values_.redis;
+    if (const auto problem = redis_url_problem(split_redis_url(redis.url).url); !problem.empty())
+      refuse({"redis.url"}, "redis.url = " + toml_string(without_user_info(redis.url)) + " " + problem);
+    judge_order("redis.backoff_initial", redis.backoff_initial, "redis.backoff_max", redis.backoff_max);
+  }
+
+  void judge_symbols() {
+    const auto& symbols = values_.symbols;
+    std::set<std::string> seen;
+    for (std::size_t i = 0; i < symbols.list.size(); ++i) {
+      const auto& symbol = symbols.list[i];
+      const auto key = "symbols.list[" + std::to_string(i) + "]";
+      if (!is_symbol(symbol))
+        refuse({key, "symbols.list"}, "symbols.list: " + toml_string(symbol) +
+                                          " is no symbol; write base and quote joined in capitals, such as "
+                                          "\"BTCUSDT\" (quote USDT, USDC, "
+                                          "USD, EUR or BTC)");
+      else if (!seen.insert(symbol).second)
+        refuse({key, "symbols.list"}, "symbols.list: " + toml_string(symbol) + " stands there twice");
+    }
+    if (symbols.list.size() > symbols.max)
+      refuse({"symbols.list", "symbols.max"},
+             "symbols.list has " + std::to_string(symbols.list.size()) +
+                 " symbols, more than symbols.max = " + std::to_string(symbols.max));
+    if (symbols.list.empty()) warn({"symbols.list"}, "symbols.list is empty: nothing is followed");
+  }
+
+  void judge_feeds() {
+    for (const auto x : all_exchanges) {
+      const auto& feed = values_.feeds.of[index_of(x)];
+      const auto name = "feeds." + std::string{to_string(x)};
+      if (!feed.url.empty())
+        if (const auto problem = feed_url_problem(feed.url); !problem.empty())
+          refuse({name + ".url"},
+                 name + ".url = " + toml_string(without_user_info(feed.url)) + " " + problem);
+      for (const auto& [ours, theirs] : feed.symbols) judge_spelling(name + ".symbols", ours, theirs);
+    }
+  }
+
+  void judge_spelling(const std::string& key, const std::string& ours, const std::string& theirs) {
+    const auto& list = values_.symbols.list;
+    const auto full = key + "." + ours;
+    if (!is_symbol(ours))
+      refuse({full, key}, key + ": " + toml_string(ours) + " is no symbol of ours, such as BTCUSDT");
+    else if (theirs.empty())
+      refuse({full, key}, full + " = \"\" must be the exchange's spelling");
+    else if (std::find(list.begin(), list.end(), ours) == list.end())
+      warn({full, key}, full + " has no effect: " + ours + " is not in symbols.list");
+  }
+
+  void judge_aggregator() {
+    const auto& aggregator = values_.aggregator;
+    if (aggregator.stream.empty())
+      refuse({"aggregator.stream"}, "aggregator.stream = \"\" must name a Redis stream");
+    const auto& feeds = values_.feeds.of;
+    const auto enabled = static_cast<std::size_t>(
+        std::count_if(feeds.begin(), feeds.end(), [](const feed_settings& feed) { return feed.enabled; }));
+    if (enabled == 0 || aggregator.min_exchanges <= enabled) return;
+    std::vector<std::string> keys{"aggregator.min_exchanges"};
+    for (const auto x : all_exchanges) keys.push_back("feeds." + std::string{to_string(x)} + ".enabled");
+    warn(std::move(keys), "aggregator.min_exchanges = " + std::to_string(aggregator.min_exchanges) +
+                              " is more than the enabled feeds (" + std::to_string(enabled) +
+                              "): live data will never be published");
+  }
+
+  const settings& values_;
+  std::vector<finding> findings_;
+};
+
+} // namespace
+
+std::vector<finding> judge(const settings& values) { return judgement{values}.all(); }
+
+bool is_symbol(std::string_view text) noexcept {
+  constexpr std::array<std::string_view, 5> quotes{"USDT", "USDC", "USD", "EUR", "BTC"};
+  const bool capitals = std::all_of(text.begin(), text.end(),
+                                    [](char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); });
+  return capitals && std::any_of(quotes.begin(), quotes.end(), [&](std::string_view quote) {
+           return text.ends_with(quote) && text.size() > quote.size() && text.size() <= quote.size() + 20;
+         });
+}
+
+redis_address split_redis_url(std::string_view url) {
+  const auto scheme_end = url.find("://");
+  if (scheme_end == std::string_view::npos) return {{}, {}, std::string{url}};
+  const auto scheme = url.substr(0, scheme_end + 3);
+  auto rest = url.substr(scheme.size());
+  // A socket's path may hold an @; a TCP address may not, but an unescaped password may hold a slash.
+  const auto searched = scheme == "unix://" ? rest.substr(0, rest.find('/')) : rest;
+  const auto at = searched.rfind('@');
+  if (at == std::string_view::npos) return {{}, {}, std::string{url}};
+  const auto user_info = rest.substr(0, at);
+  rest.remove_prefix(at + 1);
+  const auto colon = user_info.find(':');
+  redis_address parts;
+  parts.username = percent_decoded(user_info.substr(0, colon));
+  if (colon != std::string_view::npos) parts.password = percent_decoded(user_info.substr(colon + 1));
+  parts.url = std::string{scheme}.append(rest);
+  return parts;
+}
+
+} // namespace breakwater::config

@@ -1,0 +1,313 @@
+#include "config/schema.hpp"
+
+#include "config/value_text.hpp"
+
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace breakwater::config {
+namespace {
+
+constexpr std::size_t most = 1'000'000'000;
+constexpr milliseconds shortest = 10ms;
+constexpr milliseconds longest = 720h;
+constexpr std::size_t kib = std::size_t{1} << 10;
+constexpr std::size_t tib = std::size_t{1} << 40;
+
+/// Makes the accessors from `pick(settings)`, which returns a reference to the member.
+template <class Pick>
+access reach(Pick pick) {
+  return {[pick](const settings& s) -> option_value {
+            const auto& member = pick(s);
+            if constexpr (std::is_enum_v<std::remove_cvref_t<decltype(member)>>)
+              return static_cast<std::size_t>(member);
+            else
+              return member;
+          },
+          [pick](settings& s, option_value value) {
+            auto& member = pick(s);
+            using member_type = std::remove_reference_t<decltype(member)>;
+            if constexpr (std::is_enum_v<member_type>)
+              member = static_cast<member_type>(std::get<std::size_t>(value));
+            else
+              member = std::get<member_type>(std::move(value));
+          }};
+}
+
+template <class Part, class Member>
+access at(Part settings::*part, Member Part::*member) {
+  return reach([=](auto& s) -> auto& { return s.*part.*member; });
+}
+
+template <class Member>
+access at(exchange x, Member feed_settings::*member) {
+  return reach([=](auto& s) -> auto& { return s.feeds.of[index_of(x)].*member; });
+}
+
+std::vector<option> make_options() {
+  constexpr duration any_duration{shortest, longest};
+  std::vector<option> rows{
+      {"process.instance", at(&settings::process, &process_settings::instance), text{},
+       "Names this process in Redis (CLIENT SETNAME), logs and the audit log. Letters, digits, dot, dash, "
+       "underscore."},
+      {"process.data_dir", at(&settings::process, &process_settings::data_dir), text{},
+       "Folder for what must survive a restart. It is created; only one process may use it."},
+      {"process.worker_threads", at(&settings::process, &process_settings::worker_threads), count{0, 1024},
+       "Threads that run actors. 0: one a core, at least 2."},
+      {"process.shutdown_timeout", at(&settings::process, &process_settings::shutdown_timeout), any_duration,
+       "How long SIGTERM waits for what was taken to reach Redis."},
+
+      {"log.level", at(&settings::log, &log_settings::level), choice{{"debug", "info", "warn", "error"}},
+       "The least severe lines that are written."},
+      {"log.format", at(&settings::log, &log_settings::format), choice{{"text", "json"}},
+       "Lines for people, or one JSON object a line for machines."},
+      {"log.file", at(&settings::log, &log_settings::file), text{},
+       "File the log is appended to; its folder must exist. Empty: standard error."},
+
+      {"redis.url", at(&settings::redis, &redis_settings::url), text{},
+       "redis://[user[:password]@]host[:port][/db] or unix:///path/redis.sock[?db=N]. The environment "
+       "variable "
+       "REDIS_URL overrides it."},
+      {"redis.username", at(&settings::redis, &redis_settings::username), text{},
+       "ACL user. Empty: the one in the URL, else the default user."},
+      {"redis.password_file", at(&settings::redis, &redis_settings::password_file), text{},
+       "File whose first line is the password. Empty: the one in the URL, else none."},
+      {"redis.connect_timeout", at(&settings::redis, &redis_settings::connect_timeout), any_duration,
+       "How long one connection attempt may take."},
+      {"redis.command_timeout", at(&settings::redis, &redis_settings::command_timeout), any_duration,
+       "How long an answer may take before the connection counts as dead."},
+      {"redis.health_interval", at(&settings::redis, &redis_settings::health_interval), any_duration,
+       "How often an idle connection is asked for a PONG."},
+      {"redis.backoff_initial", at(&settings::redis, &redis_settings::backoff_initial), any_duration,
+       "Wait before the first reconnect; it doubles with every failure. At most backoff_max."},
+      {"redis.backoff_max", at(&settings::redis, &redis_settings::backoff_max), any_duration,
+       "Longest wait between reconnects. They go on for ever."},
+      {"redis.backoff_jitter", at(&settings::redis, &redis_settings::backoff_jitter), number{0, 1},
+       "Share by which each wait is varied at random: 0.2 is 20 % up or down."},
+
+      {"breaker.redis.failure_threshold", at(&settings::breaker_redis, &breaker_settings::failure_threshold),
+       count{1, most}, "Failures in a row that open the breaker."},
+      {"breaker.redis.open_duration", at(&settings::breaker_redis, &breaker_settings::open_duration),
+       any_duration,
+       "How long it stays open before the first probe; doubles with every failed probe. At most "
+       "max_open_duration."},
+      {"breaker.redis.max_open_duration", at(&settings::breaker_redis, &breaker_settings::max_open_duration),
+       any_duration, "Longest time it stays open before the next probe."},
+      {"breaker.redis.half_open_probes", at(&settings::breaker_redis, &breaker_settings::half_open_probes),
+       count{1, most}, "Calls let through when half-open; all must succeed to close it."},
+      {"breaker.redis.mode", at(&settings::breaker_redis, &breaker_settings::mode),
+       choice{{"enforce", "observe", "off"}},
+       "enforce refuses calls while open; observe only logs what it would have refused; off grants "
+       "everything."},
+
+      {"symbols.market", at(&settings::symbols, &symbols_settings::market), choice{{"spot", "linear"}},
+       "Spot, or linear perpetuals (USDT). Only like is merged with like."},
+      {"symbols.list", at(&settings::symbols, &symbols_settings::list), text_list{},
+       "What to follow: base and quote joined, quote USDT, USDC, USD, EUR or BTC."},
+      {"symbols.max", at(&settings::symbols, &symbols_settings::max), count{1, most},
+       "Most symbols to follow; a longer list is refused."},
+
+      {"feeds.stale_after", at(&settings::feeds, &feeds_settings::stale_after), any_duration,
+       "A symbol without data for so long is reported as stale."},
+  };
+  for (const auto x : {exchange::binance, exchange::bybit, exchange::okx, exchange::kraken}) {
+    const auto name = "feeds." + std::string{to_string(x)};
+    rows.push_back(
+        {name + ".enabled", at(x, &feed_settings::enabled), flag{}, "Whether to connect to this exchange."});
+    rows.push_back({name + ".url", at(x, &feed_settings::url), text{},
+                    "WebSocket address, ws:// or wss://. Empty: the exchange's own for symbols.market."});
+    rows.push_back({name + ".symbols", at(x, &feed_settings::symbols), text_map{},
+                    "The exchange's spelling of a symbol, only where its naming rule does not fit: "
+                    "{ BTCUSDT = \"XBT/USD\" }."});
+  }
+  std::vector<option> rest{
+      {"aggregator.stream", at(&settings::aggregator, &aggregator_settings::stream), text{},
+       "Redis stream the merged records go to."},
+      {"aggregator.maxlen", at(&settings::aggregator, &aggregator_settings::maxlen), count{1, most},
+       "Entries Redis keeps in that stream (XADD MAXLEN ~)."},
+      {"aggregator.min_exchanges", at(&settings::aggregator, &aggregator_settings::min_exchanges),
+       count{1, most}, "Exchanges that must agree on a minute before it is published."},
+      {"aggregator.max_deviation", at(&settings::aggregator, &aggregator_settings::max_deviation),
+       number{0.0001, 1},
+       "Share by which a price may lie off the median before it is left out: 0.05 is 5 %."},
+      {"aggregator.window", at(&settings::aggregator, &aggregator_settings::window), any_duration,
+       "A minute older than this behind the newest of its symbol is closed for good."},
+      {"aggregator.emit", at(&settings::aggregator, &aggregator_settings::emit),
+       choice{{"update", "interval", "close"}},
+       "When to publish: at every change, the newest per symbol every emit_interval, or only closed "
+       "minutes."},
+      {"aggregator.emit_interval", at(&settings::aggregator, &aggregator_settings::emit_interval),
+       any_duration, "For emit = \"interval\"."},
+
+      {"spool.memory_bytes", at(&settings::spool, &spool_settings::memory_bytes), byte_size{64 * kib, tib},
+       "Room for records that wait for Redis and for those kept after it took them, together. When it is "
+       "full, intake "
+       "waits."},
+      {"spool.retain", at(&settings::spool, &spool_settings::retain), any_duration,
+       "How long records are kept after Redis took them, to heal a Redis that comes back older than it was."},
+      {"spool.retain_bytes", at(&settings::spool, &spool_settings::retain_bytes), byte_size{0, tib},
+       "Most bytes kept for that; memory_bytes bounds it too."},
+
+      {"health.interval", at(&settings::health, &health_settings::interval), any_duration,
+       "How often every actor is asked how it is."},
+      {"health.answer_within", at(&settings::health, &health_settings::answer_within), any_duration,
+       "How long the answer may take. An actor that misses two in a row is restarted."},
+
+      {"supervisor.restart_initial", at(&settings::supervisor, &supervisor_settings::restart_initial),
+       any_duration,
+       "Wait before a failed actor's first restart; it doubles with every failure. At most restart_max."},
+      {"supervisor.restart_max", at(&settings::supervisor, &supervisor_settings::restart_max), any_duration,
+       "Longest wait between restarts of one actor."},
+      {"supervisor.max_restarts", at(&settings::supervisor, &supervisor_settings::max_restarts),
+       count{0, most},
+       "More restarts than this within `within` end the process, for its service manager to start it again."},
+      {"supervisor.within", at(&settings::supervisor, &supervisor_settings::within), any_duration,
+       "The time max_restarts is counted over."},
+      {"supervisor.grace", at(&settings::supervisor, &supervisor_settings::grace), any_duration,
+       "How long one actor may take to end before it counts as hanging."},
+
+      {"chaos.enabled", at(&settings::chaos, &chaos_settings::enabled), flag{},
+       "Lets actors be killed on purpose. For game days and tests only."},
+      {"chaos.kill", at(&settings::chaos, &chaos_settings::kill), text{},
+       "Actor to kill, as it is named in the log. Empty: nobody."},
+      {"chaos.kill_after", at(&settings::chaos, &chaos_settings::kill_after), any_duration,
+       "When to kill it, after the start."},
+  };
+  rows.insert(rows.end(), std::make_move_iterator(rest.begin()), std::make_move_iterator(rest.end()));
+  return rows;
+}
+
+std::vector<reserved_key> make_reserved_keys() {
+  std::vector<reserved_key> rows{
+      {"breaker.redis.reset_quiet_period", "a safe reset needs this long without a failure"},
+      {"symbols.universe_key", "Redis key with more symbols, added behind the list"},
+      {"feeds.publish_raw", "each exchange's candles to a raw stream too"},
+      {"aggregator.source", "feeds or a raw stream"},
+      {"aggregator.raw_stream", "the raw stream to read"},
+      {"spool.sync", "when the spool on disk is synced"},
+      {"spool.max_bytes", "room for the spool on disk"},
+      {"spool.trim_patience", "how long catch-up waits for slow consumers"},
+  };
+  const auto reserve = [&](const std::string& section, std::initializer_list<const char*> leaves,
+                           const char* help) {
+    for (const auto* leaf : leaves) rows.push_back({section + "." + leaf, help});
+  };
+  reserve("breaker.orders",
+          {"failure_threshold", "open_duration", "max_open_duration", "half_open_probes",
+           "reset_quiet_period", "mode", "result_stream", "failure_statuses", "always_pass_actions"},
+          "the breaker that guards trade intents");
+  reserve("feeds.coinbase", {"enabled", "url", "symbols"}, "the Coinbase feed");
+  reserve(
+      "bridge",
+      {"name", "from", "group", "contract", "breaker", "latest_key", "keep", "max_age", "max_distance", "to"},
+      "event-bus routes");
+  reserve("position_monitor",
+          {"stream", "journal_unit", "log_file", "activity_pattern", "error_pattern", "silent_after"},
+          "watching the external position monitor");
+  reserve("alerts",
+          {"breaker_open_for", "redis_reconnects_per_hour", "feed_stale_for", "spool_warn", "spool_critical",
+           "clock_skew", "webhook_url"},
+          "alert rules");
+  reserve("api", {"listen", "token_file"}, "the HTTP API");
+  return rows;
+}
+
+template <class... Fs>
+struct overload : Fs... {
+  using Fs::operator()...;
+};
+
+std::string joined(const std::vector<std::string>& names, std::string_view separator) {
+  std::string out;
+  for (const auto& name : names) (out += out.empty() ? std::string_view{} : separator) += name;
+  return out;
+}
+
+} // namespace
+
+const std::vector<option>& options() {
+  static const auto rows = make_options();
+  return rows;
+}
+
+const std::vector<section>& sections() {
+  static const std::vector<section> rows{
+      {"process", "The process itself."},
+      {"log", "One line an event."},
+      {"redis", "The connection to Redis."},
+      {"breaker.redis", "The circuit breaker around Redis calls. While it is open, records wait here."},
+      {"symbols", "What is followed on every exchange."},
+      {"feeds", "What all exchanges have in common."},
+      {"feeds.binance", "Binance."},
+      {"feeds.bybit", "Bybit."},
+      {"feeds.okx", "OKX."},
+      {"feeds.kraken", "Kraken."},
+      {"aggregator", "Candles of several exchanges in, merged records out."},
+      {"spool", "Records that wait for Redis."},
+      {"health", "The regular look at every actor."},
+      {"supervisor", "Restarts of failed actors."},
+      {"chaos", "Failures on purpose."},
+  };
+  return rows;
+}
+
+const std::vector<reserved_key>& reserved_keys() {
+  static const auto rows = make_reserved_keys();
+  return rows;
+}
+
+std::string parent_of(const std::string& key) {
+  const auto dot = key.rfind('.');
+  return dot == std::string::npos ? std::string{} : key.substr(0, dot);
+}
+
+std::string leaf_of(const std::string& key) { return key.substr(key.rfind('.') + 1); }
+
+std::string bounds_of(const value_kind& kind) {
+  const auto range = [](const std::string& min, const std::string& max) { return min + ".." + max; };
+  return std::visit(overload{
+                        [](flag) -> std::string { return "true or false"; },
+                        [&](count x) { return range(std::to_string(x.min), std::to_string(x.max)); },
+                        [&](number x) { return range(format_number(x.min), format_number(x.max)); },
+                        [&](duration x) { return range(format_duration(x.min), format_duration(x.max)); },
+                        [&](byte_size x) { return range(format_size(x.min), format_size(x.max)); },
+                        [](text) -> std::string { return "text"; },
+                        [](text_list) -> std::string { return "list of texts"; },
+                        [](text_map) -> std::string { return "table of texts"; },
+                        [](const choice& x) { return std::string{"one of "}.append(joined(x.names, ", ")); },
+                    },
+                    kind);
+}
+
+std::string format_value(const value_kind& kind, const option_value& value) {
+  return std::visit(
+      overload{
+          [&](flag) -> std::string { return std::get<bool>(value) ? "true" : "false"; },
+          [&](count) { return std::to_string(std::get<std::size_t>(value)); },
+          [&](number) {
+            auto digits = format_number(std::get<double>(value));
+            // Without point or exponent TOML takes it for a whole number.
+            return digits.find_first_of(".e") == std::string::npos ? digits + ".0" : digits;
+          },
+          [&](duration) { return toml_string(format_duration(std::get<milliseconds>(value))); },
+          [&](byte_size) { return toml_string(format_size(std::get<std::size_t>(value))); },
+          [&](text) { return toml_string(std::get<std::string>(value)); },
+          [&](text_list) {
+            std::vector<std::string> items;
+            for (const auto& item : std::get<std::vector<std::string>>(value))
+              items.push_back(toml_string(item));
+            return std::string{"["}.append(joined(items, ", ")).append("]");
+          },
+          [&](text_map) -> std::string {
+            std::vector<std::string> items;
+            for (const auto& [name, item] : std::get<std::map<std::string, std::string>>(value))
+              items.push_back(key_text(name) + " = " + toml_string(item));
+            return items.empty() ? "{}" : std::string{"{ "}.append(joined(items, ", ")).append(" }");
+          },
+          [&](const choice& x) { return toml_string(x.names.at(std::get<std::size_t>(value))); },
+      },
+      kind);
+}
+
+} // namespace breakwater::config

@@ -1,0 +1,152 @@
+#pragma once
+
+#include "messages/exchange.hpp"
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+/// Everything an operator can set, as plain structs with their defaults. One schema row per member:
+/// schema.hpp.
+namespace breakwater {
+
+using namespace std::chrono_literals;
+using milliseconds = std::chrono::milliseconds;
+
+/// A text that must not be shown; streams and formatters print ***.
+class secret {
+public:
+  secret() = default;
+  explicit secret(std::string value) : value_(std::move(value)) {}
+  [[nodiscard]] const std::string& reveal() const noexcept { return value_; }
+  [[nodiscard]] bool empty() const noexcept { return value_.empty(); }
+
+private:
+  std::string value_;
+};
+inline std::string to_string(const secret& x) { return x.empty() ? "" : "***"; }
+
+struct process_settings {
+  std::string instance = "a";
+  std::string data_dir = "/var/lib/breakwater";
+  std::size_t worker_threads = 0; ///< 0: one a core, at least 2.
+  milliseconds shutdown_timeout = 10s;
+};
+
+enum class log_level : std::uint8_t { debug, info, warn, error };
+enum class log_format : std::uint8_t { text, json };
+
+struct log_settings {
+  log_level level = log_level::info;
+  log_format format = log_format::text;
+  std::string file; ///< Empty: standard error.
+};
+
+struct redis_settings {
+  std::string url = "redis://127.0.0.1:6379/0";
+  std::string username;
+  std::string password_file;
+  secret password; ///< Read from password_file, or from the URL, by the loader.
+  milliseconds connect_timeout = 5s;
+  milliseconds command_timeout = 5s;
+  milliseconds health_interval = 30s;
+  milliseconds backoff_initial = 1s;
+  milliseconds backoff_max = 30s;
+  double backoff_jitter = 0.2;
+};
+
+enum class breaker_mode : std::uint8_t {
+  enforce, ///< Refuses calls while open.
+  observe, ///< Counts and logs what it would have refused; refuses nothing.
+  off,     ///< Grants everything, stays closed.
+};
+
+struct breaker_settings {
+  std::size_t failure_threshold = 5;
+  milliseconds open_duration = 60s;
+  milliseconds max_open_duration = 10min;
+  std::size_t half_open_probes = 1;
+  breaker_mode mode = breaker_mode::enforce;
+};
+
+enum class market : std::uint8_t { spot, linear };
+
+struct symbols_settings {
+  breakwater::market market = breakwater::market::spot;
+  std::vector<std::string> list{"BTCUSDT", "ETHUSDT", "SOLUSDT"};
+  std::size_t max = 800;
+};
+
+struct feed_settings {
+  bool enabled = true;
+  std::string url; ///< Empty: the exchange's own address for symbols.market.
+  std::map<std::string, std::string>
+      symbols; ///< Our spelling -> the exchange's, where the naming rule does not fit.
+};
+
+struct feeds_settings {
+  milliseconds stale_after = 60s;
+  /// By index_of(exchange). Coinbase has no feed yet, and no key that would enable it.
+  std::array<feed_settings, exchange_count> of = [] {
+    std::array<feed_settings, exchange_count> all;
+    all[index_of(exchange::coinbase)].enabled = false;
+    return all;
+  }();
+};
+
+enum class emit_mode : std::uint8_t { update, interval, close };
+
+struct aggregator_settings {
+  std::string stream = "quantum:stream:exchange.normalized";
+  std::size_t maxlen = 50000;
+  std::size_t min_exchanges = 2;
+  double max_deviation = 0.05;
+  milliseconds window = 120s;
+  emit_mode emit = emit_mode::update;
+  milliseconds emit_interval = 100ms;
+};
+
+struct spool_settings {
+  std::size_t memory_bytes = std::size_t{256} << 20; ///< Waiting and retained records together.
+  milliseconds retain = 10min;
+  std::size_t retain_bytes = std::size_t{1} << 30;
+};
+
+struct health_settings {
+  milliseconds interval = 30s;
+  milliseconds answer_within = 5s;
+};
+
+struct supervisor_settings {
+  milliseconds restart_initial = 100ms;
+  milliseconds restart_max = 10s;
+  std::size_t max_restarts = 10;
+  milliseconds within = 60s;
+  milliseconds grace = 5s;
+};
+
+struct chaos_settings {
+  bool enabled = false;
+  std::string kill; ///< An actor's name as in the log; empty: nobody.
+  milliseconds kill_after = 5s;
+};
+
+struct settings {
+  process_settings process;
+  log_settings log;
+  redis_settings redis;
+  breaker_settings breaker_redis;
+  symbols_settings symbols;
+  feeds_settings feeds;
+  aggregator_settings aggregator;
+  spool_settings spool;
+  health_settings health;
+  supervisor_settings supervisor;
+  chaos_settings chaos;
+};
+
+} // namespace breakwater

@@ -1,0 +1,94 @@
+#pragma once
+
+#include "messages/type_ids.hpp"
+
+#include <caf/fwd.hpp>
+#include <caf/replies_to.hpp>
+
+/// What each actor can be told and asked, in the order data flows. Every line says who sends it and why.
+namespace breakwater {
+
+/// HEALTH asks every actor each tick how it is.
+using tells_health = caf::replies_to<health_question>::with<health_answer>;
+
+/// FEED: one exchange's WebSocket, candles out. One per exchange.
+using feed_actor = caf::typed_actor<
+    // The websocket edge: opened, text, alive, closed.
+    caf::reacts_to<socket_event>,
+    // Itself: pacing, pings, acknowledgement deadlines, backoff.
+    caf::reacts_to<wake>,
+    // Main, before the process ends: close the socket, pass on what was taken.
+    caf::replies_to<drain_request>::with<drained>, tells_health>;
+
+/// REPLAY: recorded frames through the same parsers, instead of the feeds.
+using replay_actor = caf::typed_actor<
+    // Itself: the next frames are due.
+    caf::reacts_to<wake>,
+    // The replay command: answer when the file is at its end and every candle is with the aggregator.
+    caf::replies_to<drain_request>::with<drained>, tells_health>;
+
+/// AGGREGATOR: candles of several exchanges in, merged records out.
+using aggregator_actor = caf::typed_actor<
+    // FEED and REPLAY; the answer is their credit for the next batch.
+    caf::replies_to<candle_batch>::with<intake_answer>,
+    // Itself: the emit interval; trying again a publisher that was busy.
+    caf::reacts_to<wake>,
+    // Main, before the process ends, and REPLAY's command at the end of the file.
+    caf::replies_to<drain_request>::with<drained>, tells_health>;
+
+/// PUBLISHER: records in, stream entries with our own ids out, each exactly once. One per output stream.
+using publisher_actor = caf::typed_actor<
+    // AGGREGATOR; the answer is its credit for the next batch.
+    caf::replies_to<record_batch>::with<intake_answer>,
+    // REDIS: a new connection stands, so resync and send.
+    caf::reacts_to<link_up>,
+    // Itself: pauses after a refusal.
+    caf::reacts_to<wake>,
+    // Main, before the process ends: answer when Redis has acknowledged everything.
+    caf::replies_to<drain_request>::with<drained>, tells_health>;
+
+/// REDIS: the one owner of Redis connections.
+using redis_actor = caf::typed_actor<
+    // PUBLISHER: commands to send.
+    caf::replies_to<redis_commands>::with<redis_replies>,
+    // The redis edge: connected, answered, closed.
+    caf::reacts_to<link_event>,
+    // Itself: backoff, command time-outs, health pings.
+    caf::reacts_to<wake>, tells_health>;
+
+/// BREAKER: decides whether calls to a dependency may be made. One per guarded dependency.
+using breaker_actor = caf::typed_actor<
+    // REDIS asks before each call.
+    caf::replies_to<permit_request>::with<permit>,
+    // REDIS reports how a call, or a connect attempt, ended; the answer says whether the circuit is open now.
+    caf::replies_to<call_outcome>::with<breaker_standing>,
+    // REDIS reached the server again: no need to wait out the open time.
+    caf::reacts_to<dependency_restored>,
+    // Itself: says in the log when the open time is over. The state never depends on it.
+    caf::reacts_to<wake>, tells_health>;
+
+/// Anything HEALTH watches: every handle above converts to it.
+using watched_actor = caf::typed_actor<tells_health>;
+
+/// HEALTH: asks everyone each 30 s and logs one line.
+using health_actor = caf::typed_actor<
+    // Itself: the tick, and the end of its time to answer.
+    caf::reacts_to<wake>, tells_health>;
+
+/// AUDIT: the append-only log of what an operator must be able to look up later.
+using audit_actor = caf::typed_actor<
+    // SUPERVISOR, BREAKER and main.
+    caf::reacts_to<audit_record>, tells_health>;
+
+/// SUPERVISOR: starts, restarts and stops all the others.
+using supervisor_actor = caf::typed_actor<
+    // Main: SIGTERM came, or a command is done.
+    caf::replies_to<stop_request>::with<stopped>,
+    // Itself: a backoff is over; a child overstays its grace.
+    caf::reacts_to<restart_due>, caf::reacts_to<stop_overdue>,
+    // HEALTH: a child missed two ticks.
+    caf::reacts_to<child_unresponsive>,
+    // Wiring, only when chaos.enabled.
+    caf::reacts_to<chaos_kill>, tells_health>;
+
+} // namespace breakwater

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "messages/exchange.hpp"
+#include "messages/time.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace breakwater {
+
+/// One exchange's one-minute candle as it stands now. From: feed. To: aggregator.
+struct candle {
+  std::string symbol; ///< Our spelling: base and quote joined, "BTCUSDT".
+  exchange from = exchange::binance;
+  std::int64_t start_s = 0; ///< Open of the minute, epoch seconds, a multiple of 60.
+  double open = 0;          ///< Quote currency, > 0; so are high, low and close.
+  double high = 0;
+  double low = 0;
+  double close = 0;
+  double volume = 0;     ///< Base currency, >= 0.
+  bool closed = false;   ///< The exchange (or the rule for exchanges without a mark) closed the minute.
+  wall_time event_at;    ///< The exchange's clock.
+  wall_time received_at; ///< Our clock.
+
+  bool operator==(const candle&) const = default;
+};
+
+/// Candles in the order they came, none empty. From: feed, replay. To: aggregator, which answers with
+/// intake_answer.
+struct candle_batch {
+  std::shared_ptr<const std::vector<candle>> candles;
+};
+
+} // namespace breakwater

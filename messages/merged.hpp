@@ -1,0 +1,33 @@
+#pragma once
+
+#include "messages/exchange.hpp"
+#include "messages/time.hpp"
+
+#include <array>
+#include <bitset>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace breakwater {
+
+/// One minute of one symbol, merged across exchanges. Produced by the aggregator's merge window, published as
+/// a record.
+struct merged {
+  std::string symbol;                                         ///< "BTCUSDT".
+  std::int64_t start_s = 0;                                   ///< Open of the minute, epoch seconds.
+  std::array<std::optional<double>, exchange_count> prices{}; ///< Close per exchange, also of the excluded.
+  std::bitset<exchange_count> excluded{}; ///< Left out of the figures: too far from the median.
+  unsigned contributing = 0;              ///< Exchanges the figures are made of.
+  double mean = 0;                        ///< Of the closes; quote currency.
+  double deviation = 0;                   ///< Population standard deviation of the closes.
+  double spread_bps = 0;                  ///< (highest - lowest) / mean, basis points.
+  double vwap = 0;                        ///< Volume-weighted close; the mean if nobody traded.
+  double volume = 0;                      ///< Base currency, all contributing exchanges.
+  std::optional<double> lead_lag;         ///< (binance - bybit) / mean, if both contribute.
+  bool suspect = false;                   ///< Two are left and differ by more than allowed.
+  bool closed = false;                    ///< Every contributing exchange closed the minute.
+  wall_time event_at;                     ///< Newest exchange time that went in.
+};
+
+} // namespace breakwater

@@ -1,0 +1,56 @@
+#pragma once
+
+#include "messages/audit.hpp"
+#include "messages/breaker.hpp"
+#include "messages/candle.hpp"
+#include "messages/error.hpp"
+#include "messages/health.hpp"
+#include "messages/intake.hpp"
+#include "messages/lifecycle.hpp"
+#include "messages/record.hpp"
+#include "messages/redis.hpp"
+#include "messages/socket.hpp"
+
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/error.hpp>
+#include <caf/make_message.hpp>
+
+// Names our messages to CAF. "Unsafe" means: not serializable, and nothing here ever leaves the process.
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::socket_event)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::candle_batch)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::record_batch)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::intake_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::redis_commands)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::redis_replies)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::link_event)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::link_up)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::permit_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::permit)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::call_outcome)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::breaker_standing)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::dependency_restored)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::wake)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::drain_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::drained)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::stop_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::stopped)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::restart_due)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::stop_overdue)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::child_unresponsive)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::chaos_kill)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::health_question)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::health_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::audit_record)
+
+CAF_ERROR_CODE_ENUM(breakwater::errc, "breakwater")
+
+namespace breakwater {
+
+/// A failure as CAF carries it between actors.
+inline caf::error make_error(const failure& why) { return caf::make_error(why.code, why.detail); }
+
+/// The other way round: an error some request ended with, ours or CAF's own (time-out, receiver down).
+failure to_failure(const caf::error& error);
+
+} // namespace breakwater

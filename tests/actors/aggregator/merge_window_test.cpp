@@ -1,0 +1,534 @@
+#include "actors/aggregator/merge_window.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+#include <tuple>
+
+using namespace breakwater;
+using enum exchange;
+
+namespace {
+
+/// The minute the stories begin in.
+constexpr std::int64_t first = 1'767'571'200;
+
+/// A candle in the making: `a(binance, 100).volume(2).closed()`.
+struct a {
+  a(exchange from, double price) {
+    what.symbol = "BTCUSDT";
+    what.from = from;
+    what.start_s = first;
+    what.open = what.high = what.low = what.close = price;
+    what.volume = 1;
+    what.event_at = wall_time_from_ms(first * 1000);
+  }
+  a volume(double x) const {
+    return with([&](candle& c) { c.volume = x; });
+  }
+  a of(std::string symbol) const {
+    return with([&](candle& c) { c.symbol = std::move(symbol); });
+  }
+  a minute(std::int64_t n) const {
+    return with([&](candle& c) { c.start_s = first + n * 60; });
+  }
+  a second(std::int64_t s) const {
+    return with([&](candle& c) { c.start_s = first + s; });
+  }
+  a at(std::int64_t ms) const {
+    return with([&](candle& c) { c.event_at = wall_time_from_ms(first * 1000 + ms); });
+  }
+  a closed() const {
+    return with([](candle& c) { c.closed = true; });
+  }
+
+  template <class F>
+  a with(F change) const {
+    a copy{*this};
+    change(copy.what);
+    return copy;
+  }
+
+  candle what;
+};
+
+struct window_fixture {
+  aggregator_settings rules;
+  std::optional<merge_window> made;
+
+  merge_window& window() {
+    if (!made) made.emplace(rules);
+    return *made;
+  }
+  /// What consumers are told because of this candle.
+  std::vector<merged> take(const a& in) {
+    std::vector<merged> out;
+    window().take(in.what, out);
+    return out;
+  }
+  /// What they are told last because of these candles.
+  std::optional<merged> last_of(std::initializer_list<a> all) {
+    std::optional<merged> last;
+    for (const auto& in : all)
+      for (auto& m : take(in)) last = std::move(m);
+    return last;
+  }
+  bool tells(const a& in) { return !take(in).empty(); }
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(merge_window_, window_fixture)
+
+BOOST_AUTO_TEST_CASE(one_exchange_alone_says_nothing) {
+  BOOST_TEST(!tells(a(binance, 100)));
+  BOOST_TEST(!tells(a(binance, 101)));
+  BOOST_TEST(!tells(a(binance, 101).closed()));
+  BOOST_TEST(window().counted().alone == 3u);
+  BOOST_TEST(tells(a(bybit, 100)));
+}
+
+BOOST_AUTO_TEST_CASE(the_figures_are_those_of_all_exchanges_together) {
+  const auto m =
+      last_of({a(binance, 100).volume(1).at(5), a(bybit, 102).volume(3).at(9), a(okx, 101).volume(4)});
+  BOOST_TEST_REQUIRE(m.has_value());
+  BOOST_TEST(m->symbol == "BTCUSDT");
+  BOOST_TEST(m->start_s == first);
+  BOOST_TEST(m->contributing == 3u);
+  BOOST_TEST(m->mean == (100 + 102 + 101) / 3.0, boost::test_tools::tolerance(1e-12));
+  // Of 100, 101, 102 around 101: the squares are 1, 0, 1; a third of their sum, not a half.
+  BOOST_TEST(m->deviation == std::sqrt(2.0 / 3.0), boost::test_tools::tolerance(1e-12));
+  BOOST_TEST(m->spread_bps == 2.0 / 101.0 * 10'000, boost::test_tools::tolerance(1e-12));
+  BOOST_TEST(m->volume == 8.0);
+  BOOST_TEST(m->vwap == (100 * 1 + 102 * 3 + 101 * 4) / 8.0, boost::test_tools::tolerance(1e-12));
+  BOOST_TEST((m->event_at == wall_time_from_ms(first * 1000 + 9)));
+  BOOST_TEST((m->prices[index_of(binance)] == 100.0));
+  BOOST_TEST((m->prices[index_of(bybit)] == 102.0));
+  BOOST_TEST((m->prices[index_of(okx)] == 101.0));
+  BOOST_TEST(!m->prices[index_of(coinbase)].has_value());
+  BOOST_TEST(!m->prices[index_of(kraken)].has_value());
+}
+
+BOOST_AUTO_TEST_CASE(lead_lag_needs_binance_and_bybit) {
+  BOOST_TEST(!last_of({a(binance, 100), a(okx, 101)})->lead_lag.has_value());
+  BOOST_TEST(!last_of({a(bybit, 100).of("ETHUSDT"), a(okx, 101).of("ETHUSDT")})->lead_lag.has_value());
+  const auto both = last_of({a(binance, 100).of("SOLUSDT"), a(bybit, 101).of("SOLUSDT")});
+  BOOST_TEST_REQUIRE(both->lead_lag.has_value());
+  BOOST_TEST(*both->lead_lag == -1 / 100.5, boost::test_tools::tolerance(1e-12));
+}
+
+BOOST_AUTO_TEST_CASE(lead_lag_is_absent_when_one_of_the_two_is_excluded) {
+  const auto m = last_of({a(binance, 100), a(bybit, 120), a(okx, 100), a(kraken, 100)});
+  BOOST_TEST(m->excluded[index_of(bybit)]);
+  BOOST_TEST(!m->lead_lag.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(without_volume_the_weighted_price_is_the_mean) {
+  const auto m = last_of({a(binance, 100).volume(0), a(bybit, 102).volume(0)});
+  BOOST_TEST(m->volume == 0.0);
+  BOOST_TEST(m->vwap == 101.0);
+}
+
+BOOST_AUTO_TEST_CASE(who_is_too_far_from_the_median_is_left_out_but_keeps_its_price) {
+  const auto m = last_of({a(binance, 100), a(bybit, 101), a(okx, 110).volume(50)});
+  BOOST_TEST_REQUIRE(m.has_value());
+  BOOST_TEST(m->excluded.to_ulong() == 1ul << index_of(okx));
+  BOOST_TEST((m->prices[index_of(okx)] == 110.0));
+  BOOST_TEST(m->contributing == 2u);
+  BOOST_TEST(m->mean == 100.5);
+  BOOST_TEST(m->deviation == 0.5);
+  BOOST_TEST(m->volume == 2.0);
+  BOOST_TEST(!m->suspect);
+}
+
+BOOST_AUTO_TEST_CASE(the_border_of_the_deviation_still_belongs) {
+  rules.max_deviation = 0.0625; // exact in binary
+  const auto on = last_of({a(binance, 100), a(bybit, 100), a(okx, 106.25)});
+  BOOST_TEST(on->excluded.none());
+  const auto beyond = last_of({a(okx, 106.2500001).at(1)});
+  BOOST_TEST(beyond->excluded[index_of(okx)]);
+  const auto below = last_of({a(okx, 93.7499999).at(2)});
+  BOOST_TEST(below->excluded[index_of(okx)]);
+}
+
+BOOST_AUTO_TEST_CASE(the_median_of_four_lies_between_the_middle_two) {
+  // Middle 102 of 100, 101, 103, 107: 107 is 4.9 % off. Against 101 it would be 5.9 % off, against 103 3.9 %.
+  const auto kept = last_of({a(binance, 100), a(bybit, 101), a(okx, 103), a(kraken, 107)});
+  BOOST_TEST(kept->excluded.none());
+  // 107.2 is 5.098 % from 102.
+  const auto dropped = last_of({a(kraken, 107.2).at(1)});
+  BOOST_TEST(dropped->excluded.to_ulong() == 1ul << index_of(kraken));
+  BOOST_TEST(dropped->contributing == 3u);
+}
+
+BOOST_AUTO_TEST_CASE(of_two_nobody_is_excluded_but_the_record_is_suspect) {
+  const auto far = last_of({a(binance, 100), a(bybit, 110)});
+  BOOST_TEST(far->suspect);
+  BOOST_TEST(far->excluded.none());
+  BOOST_TEST(far->contributing == 2u);
+  BOOST_TEST(!last_of({a(bybit, 104).at(1)})->suspect);
+}
+
+BOOST_AUTO_TEST_CASE(three_that_all_disagree_leave_too_few) {
+  BOOST_TEST(tells(a(binance, 100)) == false);
+  BOOST_TEST(tells(a(bybit, 120)));
+  BOOST_TEST(!tells(a(okx, 150))); // median 120: 100 and 150 are excluded, one is left
+  BOOST_TEST(tells(a(okx, 121).at(1)));
+}
+
+BOOST_AUTO_TEST_CASE(two_that_are_left_after_an_exclusion_can_be_suspect) {
+  // 95.1 is 4.9 % from the median of 100, but 4.9 / 97.55 = 5.02 % of the mean apart from it.
+  const auto m = last_of({a(binance, 95.1), a(bybit, 100), a(okx, 150)});
+  BOOST_TEST(m->excluded.to_ulong() == 1ul << index_of(okx));
+  BOOST_TEST(m->contributing == 2u);
+  BOOST_TEST(m->suspect);
+}
+
+BOOST_AUTO_TEST_CASE(only_what_changes_a_record_is_told) {
+  struct step {
+    const char* what;
+    a in;
+    bool told;
+  };
+  const step story[] = {
+      {"the first exchange", a(binance, 100).at(1), false},
+      {"the second", a(bybit, 101).at(1), true},
+      {"the same again", a(bybit, 101).at(1), false},
+      {"event time alone", a(bybit, 101).at(2), false},
+      {"a price", a(bybit, 102).at(3), true},
+      {"a volume", a(bybit, 102).volume(2).at(4), true},
+      {"a third exchange", a(okx, 101).at(1), true},
+      {"a close mark of one only", a(binance, 100).at(5).closed(), false},
+      {"of the second only", a(bybit, 102).volume(2).at(5).closed(), false},
+      {"the last close mark", a(okx, 101).at(5).closed(), true},
+      {"the close mark again", a(okx, 101).at(6).closed(), false},
+      {"a correction of what was closed", a(okx, 101.5).at(7).closed(), true},
+      {"a fourth exchange opens it again", a(kraken, 101).at(1), true},
+      {"and closes it", a(kraken, 101).at(2).closed(), true},
+  };
+  bool closed = false;
+  for (const auto& s : story) BOOST_TEST_CONTEXT(s.what) {
+      const auto told = take(s.in);
+      BOOST_TEST(told.size() == (s.told ? 1u : 0u));
+      if (!told.empty()) closed = told.back().closed;
+    }
+  BOOST_TEST(closed);
+  BOOST_TEST(window().counted().unchanged == 5u);
+  BOOST_TEST(window().counted().alone == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_price_and_the_last_close_mark_in_one_candle_are_one_record) {
+  take(a(binance, 100).closed());
+  const auto told = take(a(bybit, 101).closed());
+  BOOST_TEST_REQUIRE(told.size() == 1u);
+  BOOST_TEST(told[0].closed);
+}
+
+BOOST_AUTO_TEST_CASE(the_excluded_need_not_close) {
+  take(a(okx, 150));
+  take(a(binance, 100).closed());
+  const auto told = take(a(bybit, 100).closed());
+  BOOST_TEST_REQUIRE(told.size() == 1u);
+  BOOST_TEST(told[0].excluded[index_of(okx)]);
+  BOOST_TEST(told[0].closed);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_older_than_known_is_dropped_and_counted) {
+  take(a(binance, 100).at(10));
+  take(a(bybit, 100).at(10));
+  BOOST_TEST(!tells(a(binance, 99).at(9)));
+  BOOST_TEST(window().counted().out_of_order == 1u);
+  BOOST_TEST(tells(a(binance, 101).at(10))); // the same millisecond is newer by its place
+  take(a(binance, 101).at(20).closed());
+  BOOST_TEST(!tells(a(binance, 90).at(21))); // open again after its close
+  BOOST_TEST(window().counted().out_of_order == 2u);
+  const auto told = take(a(bybit, 102).at(30));
+  BOOST_TEST((told.at(0).prices[index_of(binance)] == 101.0));
+}
+
+BOOST_AUTO_TEST_CASE(the_event_times_of_different_exchanges_do_not_matter_to_each_other) {
+  take(a(binance, 100).at(1'000'000));
+  BOOST_TEST(tells(a(bybit, 100).at(1)));
+}
+
+BOOST_AUTO_TEST_CASE(a_minute_is_late_once_it_is_more_than_the_window_behind) {
+  struct row {
+    milliseconds window;
+    std::int64_t newest_s;
+    bool late;
+  };
+  constexpr row rows[] = {
+      {120s, 60, false}, {120s, 120, false}, // exactly the window behind
+      {120s, 121, true}, {120s, 180, true},  //
+      {60s, 60, false},  {60s, 120, true},   //
+      {90s, 60, false},  {90s, 120, true},   // no whole number of minutes
+      {10ms, 60, true},
+  };
+  for (const auto& r : rows) BOOST_TEST_CONTEXT(r.window.count() << " ms, newest at " << r.newest_s << " s") {
+      rules.window = r.window;
+      made.reset();
+      take(a(binance, 100).second(0));
+      take(a(binance, 100).second(r.newest_s));
+      BOOST_TEST(window().counted().late == 0u);
+      BOOST_TEST(tells(a(bybit, 100).second(0)) == !r.late);
+      BOOST_TEST(window().counted().late == (r.late ? 1u : 0u));
+      BOOST_TEST(tells(a(bybit, 100).second(r.newest_s)));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_minute_that_left_the_window_is_not_opened_again) {
+  take(a(binance, 100));
+  take(a(bybit, 100));
+  take(a(binance, 100).minute(3));
+  for (auto x : {binance, bybit, okx}) BOOST_TEST(!tells(a(x, 105).at(1'000)));
+  BOOST_TEST(window().counted().late == 3u);
+  // Nor by a candle between that came first of its minute.
+  BOOST_TEST(!tells(a(okx, 100).minute(1)));
+  BOOST_TEST(!tells(a(okx, 100).minute(0)));
+  BOOST_TEST(window().counted().late == 4u);
+}
+
+BOOST_AUTO_TEST_CASE(older_minutes_within_the_window_go_on_beside_newer_ones) {
+  take(a(binance, 100).minute(2));
+  take(a(binance, 90).minute(0));
+  take(a(binance, 95).minute(1));
+  BOOST_TEST(take(a(bybit, 90).minute(0)).at(0).mean == 90.0);
+  BOOST_TEST(take(a(bybit, 95).minute(1)).at(0).mean == 95.0);
+  BOOST_TEST(take(a(bybit, 100).minute(2)).at(0).mean == 100.0);
+  BOOST_TEST(take(a(bybit, 92).minute(0).at(1)).at(0).start_s == first);
+}
+
+BOOST_AUTO_TEST_CASE(symbols_do_not_mix) {
+  BOOST_TEST(!tells(a(binance, 100).of("BTCUSDT")));
+  BOOST_TEST(!tells(a(bybit, 3000).of("ETHUSDT")));
+  BOOST_TEST(!tells(a(binance, 3).of("BTCUSD")));
+  // One symbol's time does not close another's minutes.
+  take(a(binance, 3000).of("ETHUSDT").minute(50));
+  const auto told = take(a(bybit, 101).of("BTCUSDT"));
+  BOOST_TEST_REQUIRE(told.size() == 1u);
+  BOOST_TEST(told[0].symbol == "BTCUSDT");
+  BOOST_TEST(told[0].mean == 100.5);
+  BOOST_TEST(window().symbols() == 3u);
+  BOOST_TEST(window().counted().late == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(symbols_beyond_the_limit_are_counted_and_dropped) {
+  made.emplace(rules, 2);
+  take(a(binance, 1).of("A"));
+  take(a(binance, 1).of("B"));
+  take(a(binance, 1).of("C"));
+  BOOST_TEST(!tells(a(bybit, 1).of("C")));
+  BOOST_TEST(window().counted().over_limit == 2u);
+  BOOST_TEST(window().symbols() == 2u);
+  BOOST_TEST(tells(a(bybit, 1).of("A")));
+  BOOST_TEST(tells(a(bybit, 1).of("B")));
+}
+
+BOOST_AUTO_TEST_CASE(min_exchanges_counts_what_is_left) {
+  rules.min_exchanges = 3;
+  BOOST_TEST(!tells(a(binance, 100)));
+  BOOST_TEST(!tells(a(bybit, 100)));
+  BOOST_TEST(!tells(a(okx, 150)));
+  BOOST_TEST(tells(a(kraken, 100)));
+}
+
+BOOST_AUTO_TEST_CASE(in_close_mode_a_minute_is_told_when_all_have_closed_it) {
+  rules.emit = emit_mode::close;
+  BOOST_TEST(!tells(a(binance, 100)));
+  BOOST_TEST(!tells(a(bybit, 101)));
+  BOOST_TEST(!tells(a(binance, 102).at(1)));
+  BOOST_TEST(!tells(a(binance, 102).at(2).closed()));
+  const auto told = take(a(bybit, 101).at(2).closed());
+  BOOST_TEST_REQUIRE(told.size() == 1u);
+  BOOST_TEST(told[0].mean == 101.5);
+  BOOST_TEST(told[0].closed);
+  BOOST_TEST(!tells(a(binance, 102).at(3).closed()));
+  // It was told, so nothing follows when it leaves the window.
+  BOOST_TEST(take(a(binance, 100).minute(9)).empty());
+}
+
+BOOST_AUTO_TEST_CASE(in_close_mode_a_minute_left_open_is_told_when_it_leaves_the_window) {
+  rules.emit = emit_mode::close;
+  take(a(binance, 100).closed());
+  take(a(bybit, 102)); // never closes
+  take(a(okx, 1).of("ETHUSDT"));
+  take(a(binance, 5).minute(1)); // alone
+  BOOST_TEST(take(a(binance, 103).minute(2)).empty());
+  const auto told = take(a(binance, 104).minute(3));
+  BOOST_TEST_REQUIRE(told.size() == 1u);
+  BOOST_TEST(told[0].start_s == first);
+  BOOST_TEST(told[0].mean == 101.0);
+  BOOST_TEST(!told[0].closed);
+  BOOST_TEST(take(a(binance, 104).minute(30)).empty());
+}
+
+BOOST_AUTO_TEST_CASE(in_close_mode_an_exchange_that_joins_a_closed_minute_is_told_at_its_close) {
+  rules.emit = emit_mode::close;
+  take(a(binance, 100).closed());
+  BOOST_TEST(tells(a(bybit, 100).closed()));
+  BOOST_TEST(!tells(a(okx, 103)));
+  const auto told = take(a(okx, 103).at(1).closed()); // the close mark repeats the price
+  BOOST_TEST_REQUIRE(told.size() == 1u);
+  BOOST_TEST(told[0].contributing == 3u);
+  BOOST_TEST(told[0].closed);
+}
+
+BOOST_AUTO_TEST_CASE(in_close_mode_an_exchange_that_joins_and_never_closes_is_told_when_the_window_ends) {
+  rules.emit = emit_mode::close;
+  take(a(binance, 100).closed());
+  BOOST_TEST(tells(a(bybit, 100).closed()));
+  BOOST_TEST(!tells(a(okx, 103)));
+  const auto told = take(a(binance, 100).minute(3));
+  BOOST_TEST_REQUIRE(told.size() == 1u);
+  BOOST_TEST(told[0].contributing == 3u);
+  BOOST_TEST(!told[0].closed);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+namespace {
+
+/// What one exchange last said of a minute.
+struct said {
+  double close, volume;
+  wall_time event_at;
+  bool closed;
+};
+using minute_key = std::pair<std::string, std::int64_t>;
+using state = std::map<exchange, said>;
+
+/// The final figures of a minute worked out from scratch, in other steps than merge_window takes.
+struct expected {
+  std::set<exchange> left, excluded;
+  long double mean = 0, variance = 0, spread = 0, volume = 0, vwap = 0;
+  bool suspect = false, closed = true;
+
+  expected(const state& of, double max_deviation) {
+    std::vector<double> all;
+    for (const auto& [x, s] : of) all.insert(std::upper_bound(all.begin(), all.end(), s.close), s.close);
+    const auto n = all.size();
+    const double median = n % 2 ? all[n / 2] : (all[n / 2] + all[n / 2 - 1]) / 2;
+    for (const auto& [x, s] : of)
+      (n >= 3 && std::fabs(s.close - median) > max_deviation * median ? excluded : left).insert(x);
+    long double sum = 0, squares = 0, money = 0, low = 1e300L, high = 0;
+    for (auto x : left) {
+      const auto& s = of.at(x);
+      sum += s.close;
+      squares += static_cast<long double>(s.close) * s.close;
+      money += static_cast<long double>(s.close) * s.volume;
+      volume += s.volume;
+      low = std::min<long double>(low, s.close);
+      high = std::max<long double>(high, s.close);
+      closed = closed && s.closed;
+    }
+    const auto count = static_cast<long double>(left.size());
+    mean = sum / count;
+    variance = squares / count - mean * mean;
+    spread = (high - low) / mean * 10'000;
+    vwap = volume > 0 ? money / volume : mean;
+    suspect = left.size() == 2 && (high - low) / mean > max_deviation;
+  }
+};
+
+bool close_to(long double got, long double want, long double scale) {
+  return std::fabs(got - want) <= 1e-9L * scale;
+}
+
+void check(const merged& got, const state& of, const expected& want) {
+  BOOST_TEST(got.contributing == want.left.size());
+  for (auto x : all_exchanges) {
+    BOOST_TEST(got.excluded[index_of(x)] == want.excluded.contains(x));
+    BOOST_TEST(got.prices[index_of(x)].has_value() == of.contains(x));
+    if (of.contains(x)) BOOST_TEST((got.prices[index_of(x)] == of.at(x).close));
+  }
+  BOOST_TEST(close_to(got.mean, want.mean, want.mean));
+  BOOST_TEST(close_to(static_cast<long double>(got.deviation) * got.deviation, want.variance,
+                      want.mean * want.mean));
+  BOOST_TEST(close_to(got.spread_bps, want.spread, 10'000));
+  BOOST_TEST(close_to(got.volume, want.volume, want.volume + 1));
+  BOOST_TEST(close_to(got.vwap, want.vwap, want.mean));
+  BOOST_TEST(got.suspect == want.suspect);
+  BOOST_TEST(got.closed == want.closed);
+  const bool both = want.left.contains(binance) && want.left.contains(bybit);
+  BOOST_TEST(got.lead_lag.has_value() == both);
+  if (both) BOOST_TEST(close_to(*got.lead_lag, (of.at(binance).close - of.at(bybit).close) / want.mean, 1));
+}
+
+/// Random candles in random order; then the last record of every minute must be its final state.
+void play(std::uint32_t seed, emit_mode emit) {
+  std::mt19937 random{seed};
+  const auto one_of = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
+  aggregator_settings rules;
+  rules.emit = emit;
+  merge_window sut{rules};
+
+  std::vector<candle> candles;
+  for (int i = 0; i < 1500; ++i) {
+    auto c =
+        a(all_exchanges[static_cast<std::size_t>(one_of(5))], 100 + one_of(4) + (one_of(6) == 0 ? 12 : 0))
+            .of(std::string{"SYM"} + static_cast<char>('A' + one_of(3)))
+            .minute(one_of(8) + i / 200)
+            .volume(one_of(3))
+            .at(one_of(40))
+            .what;
+    c.closed = one_of(5) == 0;
+    candles.push_back(c);
+  }
+
+  std::map<minute_key, state> truth;
+  std::map<std::string, std::int64_t> newest;
+  std::map<minute_key, merged> last;
+  const auto feed = [&](const candle& c) {
+    std::vector<merged> out;
+    sut.take(c, out);
+    for (auto& m : out) last.insert_or_assign({m.symbol, m.start_s}, m);
+  };
+  std::uint64_t late = 0, out_of_order = 0;
+  for (const auto& c : candles) {
+    feed(c);
+    auto& top = newest.try_emplace(c.symbol, c.start_s).first->second;
+    if (c.start_s + 120 < top) {
+      ++late;
+      continue;
+    }
+    top = std::max(top, c.start_s);
+    auto& of = truth[{c.symbol, c.start_s}];
+    if (auto had = of.find(c.from); had != of.end())
+      if (had->second.event_at > c.event_at || (had->second.closed && !c.closed)) {
+        ++out_of_order;
+        continue;
+      }
+    of.insert_or_assign(c.from, said{c.close, c.volume, c.event_at, c.closed});
+  }
+  for (const auto& [symbol, top] : newest)
+    feed(a(kraken, 100).of(symbol).minute(1000).what); // all windows end
+  BOOST_TEST(sut.counted().late == late);
+  BOOST_TEST(sut.counted().out_of_order == out_of_order);
+
+  std::size_t checked = 0;
+  for (const auto& [key, of] : truth)
+    BOOST_TEST_CONTEXT("seed " << seed << ", " << key.first << " at " << key.second) {
+      const expected want{of, rules.max_deviation};
+      if (want.left.size() < 2) continue;
+      const auto got = last.find(key);
+      BOOST_TEST_REQUIRE((got != last.end()));
+      check(got->second, of, want);
+      ++checked;
+    }
+  BOOST_TEST(checked > 20u);
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(the_last_record_of_a_minute_is_its_final_state) {
+  for (std::uint32_t seed = 1; seed <= 40; ++seed) play(seed, emit_mode::update);
+}
+
+BOOST_AUTO_TEST_CASE(so_it_is_when_only_closed_minutes_are_told) {
+  for (std::uint32_t seed = 1; seed <= 40; ++seed) play(seed, emit_mode::close);
+}

@@ -1,0 +1,173 @@
+#include "actors/health/health_actor.hpp"
+
+#include "actors/support/emit_io.hpp"
+#include "tests/support/actor_fixture.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
+
+using namespace breakwater;
+using namespace breakwater::test;
+
+namespace {
+
+/// Health writes a line each tick; a day of them helps nobody.
+struct quiet_log {
+  quiet_log() {
+    log_settings quiet;
+    quiet.level = log_level::error;
+    BOOST_TEST_REQUIRE(static_cast<bool>(open_log(quiet)));
+  }
+};
+BOOST_TEST_GLOBAL_FIXTURE(quiet_log);
+
+struct health_fixture : actor_fixture {
+  /// An actor that is asked how it is.
+  struct part {
+    bool answers = true;
+    health_level level = health_level::ok;
+    std::vector<mono_time> asked_at;
+    std::vector<caf::typed_response_promise<health_answer>> owed;
+    health_actor who; ///< Woken, it gives the first answer it owes.
+  };
+
+  health_settings settings;
+  std::map<std::string, part> parts;
+  std::vector<watched> everyone;
+  std::vector<std::string> unresponsive; ///< As the supervisor was told.
+  mono_time began = now();
+  health_actor sut;
+
+  void watches(const std::string& name) {
+    auto& of = parts[name];
+    of.who = spawn([this, &of](health_actor::pointer self) -> health_actor::behavior_type {
+      return {[&of](wake) { of.owed.front().deliver(health_answer{}); }, // too late by now
+              [this, &of, self](health_question) -> caf::result<health_answer> {
+                of.asked_at.push_back(now());
+                if (of.answers) return health_answer{of.level, "", {}};
+                of.owed.push_back(self->make_response_promise<health_answer>());
+                return of.owed.back();
+              }};
+    });
+    everyone.push_back({name, of.who});
+  }
+  void start() {
+    auto supervisor = spawn([this](supervisor_actor::pointer) -> supervisor_actor::behavior_type {
+      return {[](stop_request) { return stopped{}; },
+              [](const restart_due&) {},
+              [](const stop_overdue&) {},
+              [this](const child_unresponsive& who) { unresponsive.push_back(who.name); },
+              [](const chaos_kill&) {},
+              [](health_question) { return health_answer{}; }};
+    });
+    began = now();
+    sut = spawn(health_behavior, settings, everyone, supervisor);
+    settle();
+  }
+  std::string level() { return ask<health_answer>(sut, health_question{})->facts.at(1).second; }
+  std::string ticks() { return ask<health_answer>(sut, health_question{})->facts.at(0).second; }
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(health_actor_, health_fixture)
+
+BOOST_AUTO_TEST_CASE(everyone_is_asked_every_30_s_for_a_day) {
+  watches("a");
+  watches("b");
+  start();
+  wait(24h);
+  for (const auto& [name, of] : parts) BOOST_TEST_CONTEXT(name) {
+      BOOST_TEST_REQUIRE(of.asked_at.size() == 2880u);
+      for (std::size_t i = 0; i < of.asked_at.size(); ++i)
+        BOOST_TEST_REQUIRE((of.asked_at[i] == began + (i + 1) * 30s));
+    }
+  BOOST_TEST(ticks() == "2880");
+  BOOST_TEST(unresponsive.empty());
+  BOOST_TEST(level() == "ok");
+}
+
+BOOST_AUTO_TEST_CASE(a_late_tick_does_not_shift_the_later_ones) {
+  watches("a");
+  start();
+  clock.advance_time(70s); // the machine slept
+  settle();
+  BOOST_TEST(parts["a"].asked_at.size() == 1u); // and is not asked twice for it
+  wait(20s);
+  BOOST_TEST(parts["a"].asked_at.size() == 2u);
+  wait(30s);
+  BOOST_TEST_REQUIRE(parts["a"].asked_at.size() == 3u);
+  BOOST_TEST((parts["a"].asked_at[2] == began + 120s));
+}
+
+BOOST_AUTO_TEST_CASE(the_level_is_that_of_the_worst_and_stands_between_ticks) {
+  watches("a");
+  watches("b");
+  parts["b"].level = health_level::degraded;
+  start();
+  BOOST_TEST(level() == "critical"); // nobody was asked yet
+  wait(30s);
+  BOOST_TEST(level() == "degraded");
+  parts["b"].level = health_level::ok;
+  wait(29s);
+  BOOST_TEST(level() == "degraded");
+  wait(1s);
+  BOOST_TEST(level() == "ok");
+}
+
+BOOST_AUTO_TEST_CASE(a_missing_answer_is_critical_when_its_time_is_over) {
+  watches("a");
+  watches("b");
+  start();
+  wait(30s);
+  parts["b"].answers = false;
+  wait(30s + 4999ms);
+  BOOST_TEST(level() == "ok");
+  wait(1ms);
+  BOOST_TEST(level() == "critical");
+  BOOST_TEST(unresponsive.empty());
+}
+
+BOOST_AUTO_TEST_CASE(the_supervisor_is_told_who_missed_two_ticks) {
+  watches("a");
+  watches("b");
+  parts["b"].answers = false;
+  start();
+  wait(60s + 4999ms);
+  BOOST_TEST(unresponsive.empty());
+  wait(1ms);
+  BOOST_TEST(unresponsive == std::vector<std::string>{"b"}, boost::test_tools::per_element());
+  parts["b"].answers = true;
+  wait(10min);
+  BOOST_TEST(unresponsive.size() == 1u);
+  BOOST_TEST(level() == "ok");
+}
+
+BOOST_AUTO_TEST_CASE(an_actor_that_is_gone_is_one_that_does_not_answer) {
+  watches("a");
+  start();
+  wait(35s);
+  BOOST_TEST(level() == "ok");
+  caf::anon_send_exit(everyone[0].who, caf::exit_reason::kill);
+  wait(30s);
+  BOOST_TEST(level() == "critical");
+  wait(30s);
+  BOOST_TEST(unresponsive.size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_late_answer_clears) {
+  watches("a");
+  parts["a"].answers = false;
+  start();
+  wait(40s);
+  BOOST_TEST(level() == "critical");
+  caf::anon_send(parts["a"].who, wake{});
+  settle();
+  BOOST_TEST(level() == "ok");
+  wait(25s); // the next tick is missed too, but not the second in a row
+  BOOST_TEST(level() == "critical");
+  BOOST_TEST(unresponsive.empty());
+}
+
+BOOST_AUTO_TEST_SUITE_END()

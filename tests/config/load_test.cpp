@@ -1,0 +1,367 @@
+#include "config/load.hpp"
+
+#include "config/print.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+using namespace breakwater;
+namespace fs = std::filesystem;
+
+namespace {
+
+const environment nothing_set = [](const char*) { return std::nullopt; };
+
+environment redis_url(std::string url) {
+  return [url](const char* name) -> std::optional<std::string> {
+    if (std::string{name} == "REDIS_URL") return url;
+    return std::nullopt;
+  };
+}
+
+result<loaded_settings> parse(const std::string& text, const environment& variables = nothing_set) {
+  return parse_settings(text, "f.toml", variables);
+}
+
+/// What is said about `text`, problems or else warnings, a line each.
+std::string said_about(const std::string& text, const environment& variables = nothing_set) {
+  const auto loaded = parse(text, variables);
+  if (!loaded) return loaded.error().detail;
+  std::string all;
+  for (const auto& warning : loaded->warnings) all += (all.empty() ? "warning: " : "\nwarning: ") + warning;
+  return all;
+}
+
+/// A folder that is gone after the test.
+struct temporary_folder {
+  fs::path path = fs::temp_directory_path() / ("breakwater_load_test_" + std::to_string(::getpid()));
+  temporary_folder() { fs::create_directories(path); }
+  ~temporary_folder() { fs::remove_all(path); }
+  std::string write(const std::string& name, const std::string& text,
+                    fs::perms rights = fs::perms::owner_read | fs::perms::owner_write) const {
+    std::ofstream{path / name} << text;
+    fs::permissions(path / name, rights);
+    return (path / name).string();
+  }
+};
+
+struct row {
+  const char* text;
+  const char* said; ///< The whole of it.
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(an_empty_file_means_the_defaults) {
+  const auto loaded = parse("");
+  BOOST_REQUIRE(loaded);
+  BOOST_TEST(loaded->warnings.empty());
+  BOOST_TEST(effective_config(loaded->values) == effective_config(settings{}));
+}
+
+BOOST_AUTO_TEST_CASE(every_kind_of_value_is_read) {
+  const auto loaded = parse(R"(
+breaker.redis.mode = "observe"
+[process]
+worker_threads = 4
+shutdown_timeout = "1500ms"
+[log]
+format = "json"
+[redis]
+url = "unix:///run/redis.sock?db=2"
+backoff_jitter = 1
+[symbols]
+market = "linear"
+list = ["1000PEPEUSDT", "ETHBTC"]
+[feeds.kraken]
+enabled = false
+symbols = { ETHBTC = "ETH/XBT" }
+[feeds.okx.symbols]
+ETHBTC = "ETH-BTC"
+[spool]
+memory_bytes = "64MiB"
+retain_bytes = "0B"
+)");
+  BOOST_REQUIRE_MESSAGE(loaded, (loaded ? "" : loaded.error().detail));
+  BOOST_TEST(loaded->warnings.empty());
+  const auto& x = loaded->values;
+  BOOST_TEST((x.breaker_redis.mode == breaker_mode::observe));
+  BOOST_TEST(x.process.worker_threads == 4u);
+  BOOST_TEST((x.process.shutdown_timeout == 1500ms));
+  BOOST_TEST((x.log.format == log_format::json));
+  BOOST_TEST(x.redis.url == "unix:///run/redis.sock?db=2");
+  BOOST_TEST(x.redis.backoff_jitter == 1.0);
+  BOOST_TEST((x.symbols.market == market::linear));
+  BOOST_TEST((x.symbols.list == std::vector<std::string>{"1000PEPEUSDT", "ETHBTC"}));
+  BOOST_TEST(!x.feeds.of[index_of(exchange::kraken)].enabled);
+  BOOST_TEST(x.feeds.of[index_of(exchange::kraken)].symbols.at("ETHBTC") == "ETH/XBT");
+  BOOST_TEST(x.feeds.of[index_of(exchange::okx)].symbols.at("ETHBTC") == "ETH-BTC");
+  BOOST_TEST(x.feeds.of[index_of(exchange::bybit)].enabled);
+  BOOST_TEST(x.spool.memory_bytes == std::size_t{64} << 20);
+  BOOST_TEST(x.spool.retain_bytes == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_refused_value_is_told_with_place_key_value_and_bounds) {
+  const std::vector<row> table{
+      {"[breaker.redis]\nfailure_threshold = 0",
+       "f.toml:2:21: breaker.redis.failure_threshold = 0 is outside 1..1000000000"},
+      {"breaker.redis.failure_threshold = 1000000001",
+       "f.toml:1:35: breaker.redis.failure_threshold = 1000000001 is outside 1..1000000000"},
+      {"aggregator.maxlen = -1", "f.toml:1:21: aggregator.maxlen = -1 is outside 1..1000000000"},
+      {"process.worker_threads = \"4\"",
+       "f.toml:1:26: process.worker_threads = \"4\" must be a whole number, 0..1024"},
+      {"process.worker_threads = 2.0",
+       "f.toml:1:26: process.worker_threads = 2 must be a whole number, 0..1024"},
+      {"redis.backoff_jitter = 1.5", "f.toml:1:24: redis.backoff_jitter = 1.5 is outside 0..1"},
+      {"redis.backoff_jitter = nan", "f.toml:1:24: redis.backoff_jitter = nan is outside 0..1"},
+      {"redis.backoff_jitter = true", "f.toml:1:24: redis.backoff_jitter = true must be a number, 0..1"},
+      {"aggregator.max_deviation = 0", "f.toml:1:28: aggregator.max_deviation = 0 is outside 0.0001..1"},
+      {"health.interval = \"9ms\"", "f.toml:1:19: health.interval = \"9ms\" is outside 10ms..720h"},
+      {"health.interval = 30",
+       "f.toml:1:19: health.interval = 30 must be a duration such as \"30s\" (ms, s, m or h), 10ms..720h"},
+      {"health.interval = \"30 sec\"", "f.toml:1:19: health.interval = \"30 sec\" must be a duration such as "
+                                       "\"30s\" (ms, s, m or h), 10ms..720h"},
+      {"spool.memory_bytes = \"1B\"", "f.toml:1:22: spool.memory_bytes = \"1B\" is outside 64KiB..1TiB"},
+      {"spool.memory_bytes = 1048576",
+       "f.toml:1:22: spool.memory_bytes = 1048576 must be a size such as \"64MiB\" (B, "
+       "KiB, MiB, GiB or TiB), 64KiB..1TiB"},
+      {"log.level = \"verbose\"",
+       "f.toml:1:13: log.level = \"verbose\" must be one of debug, info, warn, error"},
+      {"log.level = 3", "f.toml:1:13: log.level = 3 must be one of debug, info, warn, error"},
+      {"log.file = 3", "f.toml:1:12: log.file = 3 must be a text in quotes"},
+      {"chaos.enabled = \"yes\"", "f.toml:1:17: chaos.enabled = \"yes\" must be true or false"},
+      {"chaos.enabled = 1979-05-27", "f.toml:1:17: chaos.enabled = a date or time must be true or false"},
+      {"symbols.list = \"BTCUSDT\"",
+       "f.toml:1:16: symbols.list = \"BTCUSDT\" must be a list of texts such as [\"a\", \"b\"]"},
+      {"symbols.list = [\"BTCUSDT\", 5]", "f.toml:1:28: symbols.list: 5 must be a text in quotes"},
+      {"feeds.okx.symbols = []",
+       "f.toml:1:21: feeds.okx.symbols = [...] must be a table of texts such as { BTCUSDT = \"XBT/USD\" }"},
+      {"feeds.okx.symbols = { BTCUSDT = 5 }",
+       "f.toml:1:33: feeds.okx.symbols.BTCUSDT = 5 must be a text in quotes"},
+      {"redis = 5", "f.toml:1:9: redis = 5 must be a section: [redis]"},
+      {"bridge = 5", "f.toml:1:10: bridge = 5 must be a section: [[bridge]]"},
+      {"[redis.url]\nx = 1", "f.toml:1:1: redis.url = {...} must be a text in quotes"},
+  };
+  for (const auto& [text, said] : table) BOOST_TEST_CONTEXT(text) {
+      BOOST_TEST(said_about(text) == said);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_unknown_key_gets_the_nearest_one_suggested) {
+  const std::vector<row> table{
+      {"[breaker.redis]\nopen_durration = \"1s\"",
+       "f.toml:2:1: breaker.redis.open_durration is unknown; did you mean open_duration?"},
+      {"[log]\nlevle = \"info\"", "f.toml:2:1: log.levle is unknown; did you mean level?"},
+      {"[breker.redis]\nmode = \"off\"", "f.toml:1:2: breker is unknown; did you mean breaker?"},
+      {"[breaker.rediss]\nmode = \"off\"", "f.toml:1:10: breaker.rediss is unknown; did you mean redis?"},
+      {"[feeds.binnance]", "f.toml:1:8: feeds.binnance is unknown; did you mean binance?"},
+      {"[redis]\nfailure_threshold = 5",
+       "f.toml:2:1: redis.failure_threshold is unknown; did you mean breaker.redis.failure_threshold?"},
+      {"data_dir = \"/tmp\"", "f.toml:1:1: data_dir is unknown; did you mean process.data_dir?"},
+      {"[api]\nlistne = \"\"", "f.toml:2:1: api.listne is unknown; did you mean listen?"},
+      {"[redis]\npassword = \"hunter2\"", "f.toml:2:1: redis.password is unknown"},
+      {"something_else_entirely = 1", "f.toml:1:1: something_else_entirely is unknown"},
+  };
+  for (const auto& [text, said] : table) BOOST_TEST_CONTEXT(text) {
+      BOOST_TEST(said_about(text) == said);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(values_must_fit_together) {
+  const std::vector<row> table{
+      {"process.instance = \"two words\"",
+       "f.toml:1:20: process.instance = \"two words\" must be 1 to 64 letters, "
+       "digits, dots, dashes or underscores"},
+      {"process.data_dir = \"\"", "f.toml:1:20: process.data_dir = \"\" must name a folder"},
+      {"redis.url = \"http://x\"",
+       "f.toml:1:13: redis.url = \"http://x\" must start with redis:// or unix://"},
+      {"redis.url = \"rediss://x\"", "f.toml:1:13: redis.url = \"rediss://x\" asks for TLS, which this "
+                                     "version cannot do; use redis:// or unix://"},
+      {"redis.url = \"redis://:6379\"", "f.toml:1:13: redis.url = \"redis://:6379\" names no host"},
+      {"redis.url = \"redis://h:0\"", "f.toml:1:13: redis.url = \"redis://h:0\" has a port outside 1..65535"},
+      {"redis.url = \"redis://h/x\"",
+       "f.toml:1:13: redis.url = \"redis://h/x\" must have a database number behind the last /"},
+      {"redis.url = \"unix://redis.sock\"",
+       "f.toml:1:13: redis.url = \"unix://redis.sock\" must name the socket by "
+       "its full path: unix:///run/redis.sock"},
+      {"redis.url = \"unix:///r.sock?x=1\"",
+       "f.toml:1:13: redis.url = \"unix:///r.sock?x=1\" may end in ?db=N and nothing else"},
+      {"[redis]\nbackoff_initial = \"5m\"",
+       "f.toml:2:19: redis.backoff_initial = \"5m\" is above backoff_max = \"30s\""},
+      {"[breaker.redis]\nmax_open_duration = \"30s\"",
+       "f.toml:2:21: breaker.redis.open_duration = \"60s\" is above max_open_duration = \"30s\""},
+      {"supervisor.restart_max = \"50ms\"",
+       "f.toml:1:26: supervisor.restart_initial = \"100ms\" is above restart_max = \"50ms\""},
+      {"symbols.list = [\"BTCUSDT\", \"btc-usd\"]", "f.toml:1:28: symbols.list: \"btc-usd\" is no symbol; "
+                                                    "write base and quote joined in capitals, such as "
+                                                    "\"BTCUSDT\" (quote USDT, USDC, USD, EUR or BTC)"},
+      {"symbols.list = [\"BTCUSDT\", \"BTCUSDT\"]",
+       "f.toml:1:28: symbols.list: \"BTCUSDT\" stands there twice"},
+      {"symbols.max = 2", "f.toml:1:15: symbols.list has 3 symbols, more than symbols.max = 2"},
+      {"feeds.okx.url = \"https://x\"",
+       "f.toml:1:17: feeds.okx.url = \"https://x\" must start with ws:// or wss://"},
+      {"feeds.okx.url = \"ws:///path\"", "f.toml:1:17: feeds.okx.url = \"ws:///path\" names no host"},
+      {"feeds.okx.symbols = { btc = \"x\" }",
+       "f.toml:1:23: feeds.okx.symbols: \"btc\" is no symbol of ours, such as BTCUSDT"},
+      {"feeds.okx.symbols = { BTCUSDT = \"\" }",
+       "f.toml:1:23: feeds.okx.symbols.BTCUSDT = \"\" must be the exchange's spelling"},
+      {"aggregator.stream = \"\"", "f.toml:1:21: aggregator.stream = \"\" must name a Redis stream"},
+      {"log.file = \"/no/such/folder/x.log\"", "f.toml:1:12: log.file = \"/no/such/folder/x.log\" lies in a "
+                                               "folder that does not exist: /no/such/folder"},
+  };
+  for (const auto& [text, said] : table) BOOST_TEST_CONTEXT(text) {
+      BOOST_TEST(said_about(text) == said);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_odd_but_usable_is_a_warning) {
+  const std::vector<row> table{
+      {"[spool]\nsync = \"os\"",
+       "warning: f.toml:2:1: spool.sync is reserved for a later version and has no effect yet"},
+      {"[api]\nlisten = \"\"\ntoken_file = \"x\"",
+       "warning: f.toml:2:1: api.listen is reserved for a later version and has no effect yet\n"
+       "warning: f.toml:3:1: api.token_file is reserved for a later version and has no effect yet"},
+      {"[[bridge]]\nname = \"a\"\n[[bridge]]\nname = \"b\"",
+       "warning: f.toml:2:1: bridge.name is reserved for a later version and has no effect yet\n"
+       "warning: f.toml:4:1: bridge.name is reserved for a later version and has no effect yet"},
+      {"[feeds.coinbase]\nenabled = true",
+       "warning: f.toml:2:1: feeds.coinbase.enabled is reserved for a later version and has no effect yet"},
+      {"[breaker.orders]\nopen_duration = 5", "warning: f.toml:2:1: breaker.orders.open_duration is reserved "
+                                              "for a later version and has no effect yet"},
+      {"symbols.list = []", "warning: f.toml:1:16: symbols.list is empty: nothing is followed"},
+      {"feeds.okx.symbols = { XRPUSDT = \"XRP-USDT\" }",
+       "warning: f.toml:1:23: feeds.okx.symbols.XRPUSDT has no effect: XRPUSDT is not in symbols.list"},
+      {"aggregator.min_exchanges = 5",
+       "warning: f.toml:1:28: aggregator.min_exchanges = 5 is more than the enabled "
+       "feeds (4): live data will never be published"},
+      {"health.interval = \"1s\"",
+       "warning: f.toml:1:19: health.answer_within = \"5s\" is longer than health.interval "
+       "= \"1s\": answers may still be due at the next tick"},
+      {"chaos.kill = \"redis\"",
+       "warning: f.toml:1:14: chaos.kill = \"redis\" has no effect while chaos.enabled is false"},
+  };
+  for (const auto& [text, said] : table) BOOST_TEST_CONTEXT(text) {
+      BOOST_TEST(static_cast<bool>(parse(text)));
+      BOOST_TEST(said_about(text) == said);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_process_without_feeds_is_valid_and_needs_no_warning) {
+  BOOST_TEST(said_about("[feeds]\nbinance.enabled = false\nbybit.enabled = false\nokx.enabled = false\n"
+                        "kraken.enabled = false") == "");
+}
+
+BOOST_AUTO_TEST_CASE(all_problems_are_told_at_once_in_the_order_of_the_file) {
+  BOOST_TEST(
+      said_about("[supervisor]\n"
+                 "grace = \"1ms\"\n"
+                 "[redis]\n"
+                 "backoff_initial = \"1h\"\n"
+                 "conect_timeout = \"1s\"\n"
+                 "[log]\n"
+                 "level = \"loud\"\n"
+                 "[spool]\n"
+                 "sync = \"batch\"\n"
+                 "[chaos]\n"
+                 "kill_after = 3\n") ==
+      "f.toml:2:9: supervisor.grace = \"1ms\" is outside 10ms..720h\n"
+      "f.toml:4:19: redis.backoff_initial = \"1h\" is above backoff_max = \"30s\"\n"
+      "f.toml:5:1: redis.conect_timeout is unknown; did you mean connect_timeout?\n"
+      "f.toml:7:9: log.level = \"loud\" must be one of debug, info, warn, error\n"
+      "f.toml:11:14: chaos.kill_after = 3 must be a duration such as \"30s\" (ms, s, m or h), 10ms..720h\n"
+      "warning: f.toml:9:1: spool.sync is reserved for a later version and has no effect yet");
+}
+
+BOOST_AUTO_TEST_CASE(a_syntax_error_is_told_with_its_place) {
+  for (const auto& [text, start] : std::vector<row>{
+           {"[log]\nlevel = info\n", "f.toml:2:"},
+           {"[log\n", "f.toml:1:"},
+           {"[log]\nlevel = \"info\"\nlevel = \"warn\"\n", "f.toml:3:"},
+           {"a = \"\xff\"\n", "f.toml:1:"},
+       })
+    BOOST_TEST_CONTEXT(text) {
+      const auto loaded = parse(text);
+      BOOST_REQUIRE(!loaded);
+      BOOST_TEST((loaded.error().code == errc::config_invalid));
+      BOOST_TEST(loaded.error().detail.starts_with(start), loaded.error().detail);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(redis_url_of_the_environment_wins) {
+  const auto loaded = parse("redis.url = \"redis://from-file:1\"", redis_url("redis://from-env:2/3"));
+  BOOST_REQUIRE(loaded);
+  BOOST_TEST(loaded->values.redis.url == "redis://from-env:2/3");
+  BOOST_TEST(parse("redis.url = \"redis://from-file:1\"", redis_url(""))->values.redis.url ==
+             "redis://from-file:1");
+  BOOST_TEST(said_about("redis.url = \"redis://from-file:1\"", redis_url("tcp://u:hunter2@host")) ==
+             "f.toml: REDIS_URL in the environment: redis.url = \"tcp://***@host\" must start with redis:// "
+             "or unix://");
+}
+
+BOOST_AUTO_TEST_CASE(user_and_password_leave_the_url) {
+  const auto loaded = parse("redis.url = \"redis://me:p%40ss:w@host:6380/1\"");
+  BOOST_REQUIRE(loaded);
+  BOOST_TEST(loaded->values.redis.url == "redis://host:6380/1");
+  BOOST_TEST(loaded->values.redis.username == "me");
+  BOOST_TEST(loaded->values.redis.password.reveal() == "p@ss:w");
+
+  const auto password_only = parse("redis.url = \"redis://:pa/ss@[::1]:6380\"\nredis.username = \"named\"");
+  BOOST_REQUIRE(password_only);
+  BOOST_TEST(password_only->values.redis.url == "redis://[::1]:6380");
+  BOOST_TEST(password_only->values.redis.username == "named");
+  BOOST_TEST(password_only->values.redis.password.reveal() == "pa/ss");
+
+  const auto socket = parse("redis.url = \"unix://:pw@/run/a@b.sock\"");
+  BOOST_REQUIRE(socket);
+  BOOST_TEST(socket->values.redis.url == "unix:///run/a@b.sock");
+  BOOST_TEST(socket->values.redis.password.reveal() == "pw");
+}
+
+BOOST_FIXTURE_TEST_CASE(the_password_file_wins_over_the_url, temporary_folder) {
+  const auto secret_file = write("password", "hunter2\r\nsecond line\n");
+  const auto loaded =
+      parse("[redis]\nurl = \"redis://:other@host\"\npassword_file = \"" + secret_file + "\"");
+  BOOST_REQUIRE(loaded);
+  BOOST_TEST(loaded->warnings.empty());
+  BOOST_TEST(loaded->values.redis.password.reveal() == "hunter2");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_password_file_must_hold_a_password_and_should_be_private, temporary_folder) {
+  const auto about = [](const std::string& file) {
+    return said_about("redis.password_file = \"" + file + "\"");
+  };
+  const auto head = [](const std::string& file) {
+    return "f.toml:1:23: redis.password_file = \"" + file + "\" ";
+  };
+  const auto gone = (path / "gone").string();
+  BOOST_TEST(about(gone) == head(gone) + "cannot be read: No such file or directory");
+  BOOST_TEST(about(path.string()) == head(path.string()) + "cannot be read: Is a directory");
+  const auto empty = write("empty", "\n");
+  BOOST_TEST(about(empty) == head(empty) + "has no password in its first line");
+  const auto open = write("open", "hunter2\n", fs::perms::owner_all | fs::perms::others_read);
+  BOOST_TEST(about(open) ==
+             "warning: " + head(open) + "can be read by everyone on this machine; chmod 600 it");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_file_that_cannot_be_read_is_named_with_what_to_do, temporary_folder) {
+  const auto gone = (path / "gone.toml").string();
+  const auto loaded = load_settings(gone, nothing_set);
+  BOOST_REQUIRE(!loaded);
+  BOOST_TEST((loaded.error().code == errc::file_unreadable));
+  BOOST_TEST(loaded.error().detail ==
+             "The config file " + gone +
+                 " cannot be read: No such file or directory. Name one with --config FILE; "
+                 "config/breakwater.toml has every key with its default to start from.");
+  BOOST_TEST(load_settings(path.string(), nothing_set).error().detail.find("it is a folder") !=
+             std::string::npos);
+  BOOST_TEST(static_cast<bool>(load_settings(write("empty.toml", ""), nothing_set)));
+  const auto file = write("good.toml", "[chaos]\nkil = 1\n");
+  BOOST_TEST(load_settings(file, nothing_set).error().detail ==
+             file + ":2:1: chaos.kil is unknown; did you mean kill?");
+}
