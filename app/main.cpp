@@ -1,3 +1,5 @@
+#include "app/commands/audit.hpp"
+#include "app/commands/breaker.hpp"
 #include "app/commands/check.hpp"
 #include "app/commands/common.hpp"
 #include "app/commands/demo.hpp"
@@ -41,6 +43,29 @@ void add_simulate_options(CLI::App& command, simulate_options& into) {
   command.add_option("--private-key", into.private_key_file, "PEM file");
 }
 
+void add_breaker_commands(CLI::App& command, breaker_command_options& into) {
+  command.require_subcommand(1);
+  const auto add = [&](const char* name, breaker_verb verb, const char* help) {
+    auto* made = command.add_subcommand(name, help);
+    made->callback([&into, verb] { into.verb = verb; });
+    made->add_option("--name", into.name, "redis or orders")->capture_default_str();
+    made->add_option("--config", into.config, "The process's config file: its api.listen and api.token_file");
+    made->add_option("--api", into.api, "host:port of the API instead [127.0.0.1:8000]");
+    made->add_flag("--json", into.json, "Print the API's answer as it is");
+    return made;
+  };
+  add("status", breaker_verb::status, "How it stands; exit 0 when CLOSED, 1 when not");
+  add("history", breaker_verb::history, "Its moves, newest first")
+      ->add_option("--limit", into.limit, "How many, 1 to 1000")
+      ->capture_default_str();
+  auto* reset = add("reset", breaker_verb::reset, "Close it; exit 1 and the reasons when that is not safe");
+  reset->add_flag("--override", into.override, "Also when it is not safe; needs --reason");
+  reset->add_option("--reason", into.reason, "Why; kept in the audit log");
+  add("open", breaker_verb::open, "Open it until it is reset")
+      ->add_option("--reason", into.reason, "Why; kept in the audit log")
+      ->required();
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -79,6 +104,18 @@ int main(int argc, char** argv) {
   simulate_options simulated;
   add_simulate_options(*simulate, simulated);
 
+  auto* breaker =
+      cli.add_subcommand("breaker", "A running process's circuit breakers. The token comes from "
+                                    "api.token_file or the environment variable BREAKWATER_TOKEN");
+  breaker_command_options broken;
+  add_breaker_commands(*breaker, broken);
+
+  auto* audit = cli.add_subcommand("audit", "The audit log of what operators and actors did");
+  audit->require_subcommand(1);
+  takes_config(audit->add_subcommand(
+      "verify",
+      "Check its chain of hashes; exit 1 and every place when lines were changed, removed or moved"));
+
   auto* demo = cli.add_subcommand(
       "demo", "Everything on this machine: private Redis, simulated exchanges, the process");
   demo_options shown;
@@ -92,6 +129,8 @@ int main(int argc, char** argv) {
   }
   if (*run) return run_command(config);
   if (*check) return check_command(config, std::cout, std::cerr);
+  if (*breaker) return breaker_command(broken, std::cout, std::cerr);
+  if (*audit) return audit_verify_command(config);
   if (*simulate) return simulate_command(simulated);
   if (*demo) return demo_command(shown);
   replayed.config = config;

@@ -1,6 +1,9 @@
 #include "app/process.hpp"
 
+#include "actors/api/http_io.hpp"
 #include "actors/audit/audit_file_io.hpp"
+#include "actors/audit/sha256_io.hpp"
+#include "actors/breaker/breaker_store_io.hpp"
 #include "actors/feed/frame_source_port.hpp"
 #include "actors/feed/websocket_io.hpp"
 #include "actors/publisher/memory_spool.hpp"
@@ -8,6 +11,7 @@
 #include "actors/support/ask.hpp"
 #include "actors/support/emit.hpp"
 #include "actors/support/emit_io.hpp"
+#include "config/secret_file.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -81,6 +85,25 @@ std::size_t workers(const settings& what) {
   return std::max<std::size_t>(2, std::thread::hardware_concurrency());
 }
 
+/// An io_context and the thread that runs it.
+class io_thread {
+public:
+  void start() {
+    thread_ = std::thread{[this] { io.run(); }};
+  }
+  void end() {
+    keep_.reset();
+    io.stop();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  boost::asio::io_context io{1};
+
+private:
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> keep_{io.get_executor()};
+  std::thread thread_;
+};
+
 struct system_config : caf::actor_system_config {
   explicit system_config(std::size_t threads) {
     set("scheduler.policy", caf::atom("sharing"));
@@ -96,9 +119,8 @@ struct process::parts {
   parts(const settings& s, folder_lock held) : what(s), lock(std::move(held)), config(workers(s)) {}
   /// The network first: what it has for the actors, it has for nobody then.
   ~parts() {
-    keep_io.reset();
-    io.stop();
-    if (network.joinable()) network.join();
+    network.end();
+    api.end();
     actors = {};
     system.reset();
   }
@@ -107,14 +129,13 @@ struct process::parts {
 
   settings what;
   folder_lock lock;
-  boost::asio::io_context io{1};
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> keep_io{io.get_executor()};
+  io_thread network;
+  io_thread api; ///< Of its own, so that clients of the API never hold up market data.
   std::shared_ptr<spool_port> spool;
   std::shared_ptr<stoppable_frames> recorded; ///< nullptr: live feeds.
   std::atomic<bool> gave_up{false};
   system_config config;
   std::unique_ptr<caf::actor_system> system;
-  std::thread network;
   wired actors;
   bool stopped = false;
 };
@@ -124,20 +145,30 @@ process::process(std::unique_ptr<parts> made) : parts_(std::move(made)) {}
 result<std::unique_ptr<process>> process::start(const settings& what, recording recorded) {
   auto lock = folder_lock::take(what.process.data_dir);
   if (!lock) return lock.error();
-  auto audit = open_audit_file(what.process.data_dir + "/audit.jsonl");
-  if (!audit) return audit.error();
+  if (auto usable = can_append_audit(what.process.data_dir); !usable) return usable.error();
 
   auto made = std::make_unique<parts>(what, std::move(*lock));
   auto& p = *made;
   p.spool = std::make_shared<memory_spool>(what.spool);
   p.system = std::make_unique<caf::actor_system>(p.config);
-  p.network = std::thread{[&io = p.io] { io.run(); }};
+  p.network.start();
 
   edges world;
-  world.sockets = std::make_shared<websocket_io>(p.io);
-  world.redis = std::make_shared<redis_io>(p.io);
+  world.sockets = std::make_shared<websocket_io>(p.network.io);
+  world.redis = std::make_shared<redis_io>(p.network.io);
+  world.breakers = open_breaker_store(what.process.data_dir);
+  if (const auto& file = what.redis.password_file; !file.empty())
+    world.redis_password = [file]() -> std::optional<secret> {
+      auto read = read_secret_file(file);
+      return read ? std::optional{std::move(*read)} : std::nullopt;
+    };
+  if (!what.api.listen.empty() && !recorded.frames) {
+    p.api.start();
+    world.http = std::make_shared<http_io>(p.api.io);
+  }
   world.spool = p.spool;
-  world.audit = *audit;
+  world.audit = audit_file(what.process.data_dir);
+  world.hash = sha256;
   world.clock = system_wall_time;
   if (recorded.frames)
     world.recorded = p.recorded = std::make_shared<stoppable_frames>(std::move(recorded.frames));

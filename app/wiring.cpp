@@ -1,8 +1,10 @@
 #include "app/wiring.hpp"
 
 #include "actors/aggregator/aggregator_actor.hpp"
+#include "actors/api/api_actor.hpp"
 #include "actors/audit/audit_actor.hpp"
 #include "actors/breaker/breaker_actor.hpp"
+#include "actors/breaker/result_reader_actor.hpp"
 #include "actors/feed/feed_actor.hpp"
 #include "actors/feed/replay_actor.hpp"
 #include "actors/health/health_actor.hpp"
@@ -60,18 +62,24 @@ wired start_actors(actor_system& system, const settings& what, edges world) {
 
   all.audit = make_relay<audit_actor>(system);
   add("audit", all.audit, [=](actor_system& sys) {
-    return sys.spawn(audit_behavior, what.process.instance, world.clock, world.audit);
+    return sys.spawn(audit_behavior, audit_options{what.process.instance, world.clock, world.hash},
+                     world.audit);
   });
 
-  all.breaker = make_relay<breaker_actor>(system);
-  add("breaker/redis", all.breaker, [=, audit = all.audit](actor_system& sys) {
-    return sys.spawn(breaker_behavior, "redis", what.breaker_redis, audit, world.clock);
-  });
+  const auto add_breaker = [&](const std::string& name, const breaker_settings& how) {
+    auto address = make_relay<breaker_actor>(system);
+    add("breaker/" + name, address, [=, audit = all.audit](actor_system& sys) {
+      return sys.spawn(breaker_behavior, breaker_options{name, how, world.clock}, audit, world.breakers);
+    });
+    return address;
+  };
+  all.breaker = add_breaker("redis", what.breaker_redis);
+  all.orders = add_breaker("orders", what.breaker_orders);
 
   all.redis = make_relay<redis_actor>(system);
   all.publisher = make_relay<publisher_actor>(system);
   add("redis", all.redis, [=, breaker = all.breaker, publisher = all.publisher](actor_system& sys) {
-    const redis_options options{what.redis, what.process.instance, "publish", world.clock};
+    const redis_options options{what.redis, what.process.instance, world.clock, world.redis_password};
     return sys.spawn(redis_behavior, options, breaker, std::vector{publisher}, world.redis);
   });
   add("publisher", all.publisher, [=, redis = all.redis](actor_system& sys) {
@@ -81,6 +89,12 @@ wired start_actors(actor_system& system, const settings& what, edges world) {
     options.clock = world.clock;
     return sys.spawn(publisher_behavior, options, redis, world.spool);
   });
+
+  if (!what.orders.result_stream.empty() && !world.recorded)
+    add("result_reader", make_relay<result_reader_actor>(system),
+        [=, redis = all.redis, orders = all.orders](actor_system& sys) {
+          return sys.spawn(result_reader_behavior, what.orders, redis, orders);
+        });
 
   all.aggregator = make_relay<aggregator_actor>(system);
   add("aggregator", all.aggregator, [=, publisher = all.publisher](actor_system& sys) {
@@ -108,8 +122,26 @@ wired start_actors(actor_system& system, const settings& what, edges world) {
   all.health = make_relay<health_actor>(system);
   everyone.push_back({"supervisor", supervisor});
   children.push_back(child("health", all.health, [=](actor_system& sys) {
-    return sys.spawn(health_behavior, what.health, everyone, supervisor);
+    return sys.spawn(health_behavior, what.health, everyone, supervisor, world.clock);
   }));
+
+  if (world.http) {
+    api_options options{what.api.listen,    what.api.token,        what.chaos.enabled,
+                        BREAKWATER_VERSION, what.process.instance, world.clock};
+    api_peers peers{.breakers = {{"redis", all.breaker}, {"orders", all.orders}},
+                    .redis = all.redis,
+                    .publisher = all.publisher,
+                    .health = all.health,
+                    .audit = all.audit,
+                    .supervisor = supervisor,
+                    .actors = {}};
+    for (const auto& spec : children) peers.actors.push_back(spec.name);
+    peers.actors.emplace_back("api");
+    all.api = make_relay<api_actor>(system);
+    children.push_back(child("api", all.api, [=](actor_system& sys) {
+      return sys.spawn(api_behavior, options, peers, world.http);
+    }));
+  }
 
   all.supervisor = system.spawn([=, audit = all.audit](self_ptr<supervisor_actor, supervisor_state> self) {
     self->attach_functor([=](const caf::error& reason) {
@@ -124,12 +156,6 @@ wired start_actors(actor_system& system, const settings& what, edges world) {
   });
   bind_relay(caf::actor_cast<caf::strong_actor_ptr>(supervisor),
              caf::actor_cast<caf::strong_actor_ptr>(all.supervisor));
-
-  if (what.chaos.enabled && !what.chaos.kill.empty()) {
-    emit("process", event::chaos_armed,
-         {{"actor", what.chaos.kill}, {"wait_ms", what.chaos.kill_after.count()}});
-    caf::delayed_anon_send(all.supervisor, what.chaos.kill_after, chaos_kill{what.chaos.kill});
-  }
   return all;
 }
 

@@ -7,12 +7,17 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace breakwater {
 
 struct audit_port;
+struct breaker_store_port;
 struct frame_source_port;
+struct http_port;
 struct redis_port;
 struct spool_port;
 struct websocket_port;
@@ -23,7 +28,11 @@ struct edges {
   std::shared_ptr<redis_port> redis;
   std::shared_ptr<spool_port> spool;
   std::shared_ptr<audit_port> audit;
+  std::string (*hash)(std::string_view) = nullptr; ///< The audit chain's: sha256.
+  std::shared_ptr<breaker_store_port> breakers;
+  std::shared_ptr<http_port> http; ///< nullptr: no API.
   wall_clock clock;
+  std::function<std::optional<secret>()> redis_password; ///< As it is now; empty: it never changes.
   std::shared_ptr<frame_source_port>
       recorded;                  ///< Set: these frames are replayed, and no exchange is connected.
   double replay_speed = 0;       ///< Times as fast as recorded; 0: as fast as it goes.
@@ -35,13 +44,15 @@ struct edges {
 struct wired {
   supervisor_actor supervisor;
   audit_actor audit;
-  breaker_actor breaker;
+  breaker_actor breaker; ///< Around Redis calls.
+  breaker_actor orders;  ///< For trade intents.
   redis_actor redis;
   publisher_actor publisher;
   aggregator_actor aggregator;
   std::vector<feed_actor> feeds;
   replay_actor replay; ///< Only when frames are replayed.
   health_actor health;
+  api_actor api; ///< Only with edges::http.
 };
 
 /// Decides which actors exist, in which order they start and who knows whom; starts them. `system` and what

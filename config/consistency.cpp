@@ -101,8 +101,8 @@ public:
   std::vector<finding> all() {
     judge_process();
     judge_redis();
-    judge_order("breaker.redis.open_duration", values_.breaker_redis.open_duration,
-                "breaker.redis.max_open_duration", values_.breaker_redis.max_open_duration);
+    judge_breaker("breaker.redis", values_.breaker_redis);
+    judge_breaker("breaker.orders", values_.breaker_orders);
     judge_symbols();
     judge_feeds();
     judge_aggregator();
@@ -113,9 +113,7 @@ public:
            "health.answer_within = " + toml_string(format_duration(values_.health.answer_within)) +
                " is longer than health.interval = " + toml_string(format_duration(values_.health.interval)) +
                ": answers may still be due at the next tick");
-    if (!values_.chaos.kill.empty() && !values_.chaos.enabled)
-      warn({"chaos.kill"},
-           "chaos.kill = " + toml_string(values_.chaos.kill) + " has no effect while chaos.enabled is false");
+    judge_api();
     return std::move(findings_);
   }
 
@@ -132,6 +130,30 @@ private:
     if (small <= large) return;
     refuse({small_key, large_key}, small_key + " = " + toml_string(format_duration(small)) + " is above " +
                                        leaf_of(large_key) + " = " + toml_string(format_duration(large)));
+  }
+
+  void judge_breaker(const std::string& name, const breaker_settings& breaker) {
+    judge_order(name + ".open_duration", breaker.open_duration, name + ".max_open_duration",
+                breaker.max_open_duration);
+  }
+
+  void judge_api() {
+    const auto& api = values_.api;
+    if (api.listen.empty()) {
+      if (values_.chaos.enabled)
+        warn({"chaos.enabled", "api.listen"}, "chaos.enabled has no effect while api.listen is empty");
+      return;
+    }
+    const auto shown = "api.listen = " + toml_string(api.listen) + " ";
+    const auto [host, port] = split_listen(api.listen);
+    if (host.empty() || !is_number_up_to(port, 65535))
+      return refuse({"api.listen"}, shown + "must be an address and a port, such as \"127.0.0.1:8000\" or "
+                                            "\"[::1]:8000\"; empty turns the API off");
+    if (!is_loopback(host) && api.token_file.empty())
+      refuse({"api.listen", "api.token_file"},
+             shown +
+                 "can be reached from other machines, so api.token_file must name a file with a token; or "
+                 "listen on 127.0.0.1");
   }
 
   void judge_process() {
@@ -228,6 +250,22 @@ bool is_symbol(std::string_view text) noexcept {
   return capitals && std::any_of(quotes.begin(), quotes.end(), [&](std::string_view quote) {
            return text.ends_with(quote) && text.size() > quote.size() && text.size() <= quote.size() + 20;
          });
+}
+
+listen_address split_listen(std::string_view listen) {
+  const auto colon = listen.rfind(':');
+  if (colon == std::string_view::npos) return {};
+  auto host = listen.substr(0, colon);
+  const auto port = listen.substr(colon + 1);
+  const bool six = host.starts_with('[') && host.ends_with(']');
+  if (six) host = host.substr(1, host.size() - 2);
+  if (!six && host.find(':') != std::string_view::npos) return {};
+  return {std::string{host}, std::string{port}};
+}
+
+bool is_loopback(std::string_view host) noexcept {
+  return host == "localhost" || host == "::1" ||
+         (host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos);
 }
 
 redis_address split_redis_url(std::string_view url) {

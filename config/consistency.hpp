@@ -23,6 +23,14 @@ std::vector<finding> judge(const settings& values);
 /// Base and quote joined in capitals, quote one of USDT, USDC, USD, EUR, BTC: "1000PEPEUSDT".
 bool is_symbol(std::string_view text) noexcept;
 
+/// "127.0.0.1:8000", "[::1]:8000" in two; both empty when it is not of that form.
+struct listen_address {
+  std::string host, port;
+};
+listen_address split_listen(std::string_view listen);
+/// A name or address that only this machine reaches.
+bool is_loopback(std::string_view host) noexcept;
+
 /// The parts of redis.url this project reads; empty where the URL says nothing.
 struct redis_address {
   std::string username;

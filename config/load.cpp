@@ -2,6 +2,7 @@
 
 #include "config/consistency.hpp"
 #include "config/schema.hpp"
+#include "config/secret_file.hpp"
 #include "config/value_text.hpp"
 
 #include <toml++/toml.h>
@@ -113,7 +114,9 @@ public:
     redis.url = std::move(parts.url);
     if (redis.username.empty()) redis.username = std::move(parts.username);
     redis.password = secret{std::move(parts.password)};
-    if (!redis.password_file.empty()) read_password(redis.password_file);
+    if (!redis.password_file.empty()) read_secret("redis.password_file", redis.password_file, redis.password);
+    auto& api = values_.api;
+    if (!api.token_file.empty()) read_secret("api.token_file", api.token_file, api.token);
     if (!values_.log.file.empty()) look_at_log_folder(values_.log.file);
   }
 
@@ -288,29 +291,18 @@ private:
     return items;
   }
 
-  void read_password(const std::string& path) {
-    const auto about = [&](const std::string& what) {
-      return "redis.password_file = " + toml_string(path) + " " + what;
-    };
-    errno = 0;
-    std::ifstream file{path};
-    std::string line;
-    if (!file || (!std::getline(file, line) && !file.eof())) {
-      const auto* why = errno != 0 ? std::strerror(errno) : "it is no file";
-      finding unreadable{{"redis.password_file"}, about("cannot be read: " + std::string{why}), false};
+  void read_secret(const std::string& key, const std::string& path, secret& into) {
+    const auto about = [&](const std::string& what) { return key + " = " + toml_string(path) + " " + what; };
+    auto read = read_secret_file(path);
+    if (!read) {
+      finding unreadable{{key}, about(read.error().detail), false};
       return tell(unreadable);
     }
-    if (line.ends_with('\r')) line.pop_back();
-    if (line.empty()) {
-      finding empty{{"redis.password_file"}, about("has no password in its first line"), false};
-      return tell(empty);
-    }
-    values_.redis.password = secret{std::move(line)};
+    into = std::move(*read);
     std::error_code ignored;
     const auto rights = std::filesystem::status(path, ignored).permissions();
     if ((rights & std::filesystem::perms::others_read) != std::filesystem::perms::none) {
-      finding open{
-          {"redis.password_file"}, about("can be read by everyone on this machine; chmod 600 it"), true};
+      finding open{{key}, about("can be read by everyone on this machine; chmod 600 it"), true};
       tell(open);
     }
   }

@@ -86,21 +86,36 @@ std::vector<option> make_options() {
       {"redis.backoff_jitter", at(&settings::redis, &redis_settings::backoff_jitter), number{0, 1},
        "Share by which each wait is varied at random: 0.2 is 20 % up or down."},
 
-      {"breaker.redis.failure_threshold", at(&settings::breaker_redis, &breaker_settings::failure_threshold),
-       count{1, most}, "Failures in a row that open the breaker."},
-      {"breaker.redis.open_duration", at(&settings::breaker_redis, &breaker_settings::open_duration),
-       any_duration,
-       "How long it stays open before the first probe; doubles with every failed probe. At most "
-       "max_open_duration."},
-      {"breaker.redis.max_open_duration", at(&settings::breaker_redis, &breaker_settings::max_open_duration),
-       any_duration, "Longest time it stays open before the next probe."},
-      {"breaker.redis.half_open_probes", at(&settings::breaker_redis, &breaker_settings::half_open_probes),
-       count{1, most}, "Calls let through when half-open; all must succeed to close it."},
-      {"breaker.redis.mode", at(&settings::breaker_redis, &breaker_settings::mode),
-       choice{{"enforce", "observe", "off"}},
-       "enforce refuses calls while open; observe only logs what it would have refused; off grants "
-       "everything."},
-
+  };
+  const auto add_breaker = [&](const std::string& name, breaker_settings settings::*of) {
+    const auto key = "breaker." + name + ".";
+    rows.push_back({key + "failure_threshold", at(of, &breaker_settings::failure_threshold), count{1, most},
+                    "Failures in a row that open the breaker."});
+    rows.push_back({key + "open_duration", at(of, &breaker_settings::open_duration), any_duration,
+                    "How long it stays open before the first probe; doubles with every failed probe. At most "
+                    "max_open_duration."});
+    rows.push_back({key + "max_open_duration", at(of, &breaker_settings::max_open_duration), any_duration,
+                    "Longest time it stays open before the next probe."});
+    rows.push_back({key + "half_open_probes", at(of, &breaker_settings::half_open_probes), count{1, most},
+                    "Calls let through when half-open; all must succeed to close it."});
+    rows.push_back({key + "reset_quiet_period", at(of, &breaker_settings::reset_quiet_period), any_duration,
+                    "A reset counts as safe when the last failure is older than this; any other needs an "
+                    "override with a reason."});
+    rows.push_back({key + "mode", at(of, &breaker_settings::mode), choice{{"enforce", "observe", "off"}},
+                    "enforce refuses calls while open; observe only logs what it would have refused; off "
+                    "grants everything."});
+  };
+  add_breaker("redis", &settings::breaker_redis);
+  add_breaker("orders", &settings::breaker_orders);
+  rows.push_back({"breaker.orders.result_stream", at(&settings::orders, &orders_settings::result_stream),
+                  text{},
+                  "Redis stream with the results of executed intents, field status. Empty: none is read."});
+  rows.push_back(
+      {"breaker.orders.failure_statuses", at(&settings::orders, &orders_settings::failure_statuses),
+       text_list{},
+       "What counts as a failure there; filled, partially_filled and success are successes, anything else "
+       "is neither."});
+  std::vector<option> market_rows{
       {"symbols.market", at(&settings::symbols, &symbols_settings::market), choice{{"spot", "linear"}},
        "Spot, or linear perpetuals (USDT). Only like is merged with like."},
       {"symbols.list", at(&settings::symbols, &symbols_settings::list), text_list{},
@@ -111,6 +126,8 @@ std::vector<option> make_options() {
       {"feeds.stale_after", at(&settings::feeds, &feeds_settings::stale_after), any_duration,
        "A symbol without data for so long is reported as stale."},
   };
+  rows.insert(rows.end(), std::make_move_iterator(market_rows.begin()),
+              std::make_move_iterator(market_rows.end()));
   for (const auto x : {exchange::binance, exchange::bybit, exchange::okx, exchange::kraken}) {
     const auto name = "feeds." + std::string{to_string(x)};
     rows.push_back(
@@ -167,12 +184,15 @@ std::vector<option> make_options() {
       {"supervisor.grace", at(&settings::supervisor, &supervisor_settings::grace), any_duration,
        "How long one actor may take to end before it counts as hanging."},
 
+      {"api.listen", at(&settings::api, &api_settings::listen), text{},
+       "Address and port of the HTTP API. Anything but the loopback needs token_file. Empty: no API."},
+      {"api.token_file", at(&settings::api, &api_settings::token_file), text{},
+       "File whose first line is the bearer token that changing requests need. Empty: none is needed."},
+
       {"chaos.enabled", at(&settings::chaos, &chaos_settings::enabled), flag{},
-       "Lets actors be killed on purpose. For game days and tests only."},
-      {"chaos.kill", at(&settings::chaos, &chaos_settings::kill), text{},
-       "Actor to kill, as it is named in the log. Empty: nobody."},
-      {"chaos.kill_after", at(&settings::chaos, &chaos_settings::kill_after), any_duration,
-       "When to kill it, after the start."},
+       "Lets the API kill actors and make them hang: POST /api/actors/<name>/kill and /hang. For game days "
+       "and "
+       "tests only."},
   };
   rows.insert(rows.end(), std::make_move_iterator(rest.begin()), std::make_move_iterator(rest.end()));
   return rows;
@@ -180,7 +200,6 @@ std::vector<option> make_options() {
 
 std::vector<reserved_key> make_reserved_keys() {
   std::vector<reserved_key> rows{
-      {"breaker.redis.reset_quiet_period", "a safe reset needs this long without a failure"},
       {"symbols.universe_key", "Redis key with more symbols, added behind the list"},
       {"feeds.publish_raw", "each exchange's candles to a raw stream too"},
       {"aggregator.source", "feeds or a raw stream"},
@@ -193,10 +212,7 @@ std::vector<reserved_key> make_reserved_keys() {
                            const char* help) {
     for (const auto* leaf : leaves) rows.push_back({section + "." + leaf, help});
   };
-  reserve("breaker.orders",
-          {"failure_threshold", "open_duration", "max_open_duration", "half_open_probes",
-           "reset_quiet_period", "mode", "result_stream", "failure_statuses", "always_pass_actions"},
-          "the breaker that guards trade intents");
+  rows.push_back({"breaker.orders.always_pass_actions", "actions that no breaker stops"});
   reserve("feeds.coinbase", {"enabled", "url", "symbols"}, "the Coinbase feed");
   reserve(
       "bridge",
@@ -209,7 +225,6 @@ std::vector<reserved_key> make_reserved_keys() {
           {"breaker_open_for", "redis_reconnects_per_hour", "feed_stale_for", "spool_warn", "spool_critical",
            "clock_skew", "webhook_url"},
           "alert rules");
-  reserve("api", {"listen", "token_file"}, "the HTTP API");
   return rows;
 }
 
@@ -237,6 +252,9 @@ const std::vector<section>& sections() {
       {"log", "One line an event."},
       {"redis", "The connection to Redis."},
       {"breaker.redis", "The circuit breaker around Redis calls. While it is open, records wait here."},
+      {"breaker.orders",
+       "The circuit breaker for trade intents. It opens when failed executions are reported, or by an "
+       "operator."},
       {"symbols", "What is followed on every exchange."},
       {"feeds", "What all exchanges have in common."},
       {"feeds.binance", "Binance."},
@@ -247,6 +265,7 @@ const std::vector<section>& sections() {
       {"spool", "Records that wait for Redis."},
       {"health", "The regular look at every actor."},
       {"supervisor", "Restarts of failed actors."},
+      {"api", "HTTP: status and orders for people and programs."},
       {"chaos", "Failures on purpose."},
   };
   return rows;

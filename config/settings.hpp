@@ -65,12 +65,23 @@ enum class breaker_mode : std::uint8_t {
   off,     ///< Grants everything, stays closed.
 };
 
+constexpr const char* to_string(breaker_mode mode) noexcept {
+  return mode == breaker_mode::enforce ? "enforce" : mode == breaker_mode::observe ? "observe" : "off";
+}
+
 struct breaker_settings {
   std::size_t failure_threshold = 5;
   milliseconds open_duration = 60s;
   milliseconds max_open_duration = 10min;
   std::size_t half_open_probes = 1;
+  milliseconds reset_quiet_period = 5min;
   breaker_mode mode = breaker_mode::enforce;
+};
+
+/// What of trade intents' results counts for breaker.orders.
+struct orders_settings {
+  std::string result_stream = "quantum:stream:execution.result"; ///< Empty: none is read.
+  std::vector<std::string> failure_statuses{"rejected", "failed", "error"};
 };
 
 enum class market : std::uint8_t { spot, linear };
@@ -129,10 +140,14 @@ struct supervisor_settings {
   milliseconds grace = 5s;
 };
 
+struct api_settings {
+  std::string listen = "127.0.0.1:8000"; ///< Empty: no API.
+  std::string token_file;
+  secret token; ///< Read from token_file by the loader; empty: none is needed.
+};
+
 struct chaos_settings {
-  bool enabled = false;
-  std::string kill; ///< An actor's name as in the log; empty: nobody.
-  milliseconds kill_after = 5s;
+  bool enabled = false; ///< Lets the API kill and hang actors.
 };
 
 struct settings {
@@ -140,12 +155,19 @@ struct settings {
   log_settings log;
   redis_settings redis;
   breaker_settings breaker_redis;
+  breaker_settings breaker_orders = [] {
+    breaker_settings guard;
+    guard.open_duration = 300s;
+    return guard;
+  }();
+  orders_settings orders;
   symbols_settings symbols;
   feeds_settings feeds;
   aggregator_settings aggregator;
   spool_settings spool;
   health_settings health;
   supervisor_settings supervisor;
+  api_settings api;
   chaos_settings chaos;
 };
 

@@ -49,12 +49,14 @@ using publisher_actor = caf::typed_actor<
 
 /// REDIS: the one owner of Redis connections.
 using redis_actor = caf::typed_actor<
-    // PUBLISHER: commands to send.
+    // PUBLISHER and RESULT_READER: commands to send.
     caf::replies_to<redis_commands>::with<redis_replies>,
     // The redis edge: connected, answered, closed.
     caf::reacts_to<link_event>,
     // Itself: backoff, command time-outs, health pings.
-    caf::reacts_to<wake>, tells_health>;
+    caf::reacts_to<wake>,
+    // API, for people.
+    caf::replies_to<redis_question>::with<redis_report>, tells_health>;
 
 /// BREAKER: decides whether calls to a dependency may be made. One per guarded dependency.
 using breaker_actor = caf::typed_actor<
@@ -64,7 +66,18 @@ using breaker_actor = caf::typed_actor<
     caf::replies_to<call_outcome>::with<breaker_standing>,
     // REDIS reached the server again: no need to wait out the open time.
     caf::reacts_to<dependency_restored>,
+    // API, for people: how it stands, what happened. RESULT_READER: where to read on.
+    caf::replies_to<breaker_question>::with<breaker_report>,
+    caf::replies_to<breaker_history_request>::with<breaker_history>,
+    // API, from an operator.
+    caf::replies_to<breaker_reset>::with<breaker_order_answer>,
+    caf::replies_to<breaker_force_open>::with<breaker_order_answer>,
     // Itself: says in the log when the open time is over. The state never depends on it.
+    caf::reacts_to<wake>, tells_health>;
+
+/// RESULT_READER: how trade intents ended, read from a stream and told to their breaker.
+using result_reader_actor = caf::typed_actor<
+    // Itself: reads on after a pause.
     caf::reacts_to<wake>, tells_health>;
 
 /// Anything HEALTH watches: every handle above converts to it.
@@ -73,12 +86,25 @@ using watched_actor = caf::typed_actor<tells_health>;
 /// HEALTH: asks everyone each 30 s and logs one line.
 using health_actor = caf::typed_actor<
     // Itself: the tick, and the end of its time to answer.
-    caf::reacts_to<wake>, tells_health>;
+    caf::reacts_to<wake>,
+    // API, for people.
+    caf::replies_to<health_report_request>::with<health_report>, tells_health>;
 
 /// AUDIT: the append-only log of what an operator must be able to look up later.
 using audit_actor = caf::typed_actor<
-    // SUPERVISOR, BREAKER and main.
-    caf::reacts_to<audit_record>, tells_health>;
+    // SUPERVISOR, BREAKER and main, of what happened.
+    caf::reacts_to<audit_record>,
+    // BREAKER, before an operator's order takes effect.
+    caf::replies_to<audit_order>::with<audit_written>,
+    // API: the newest lines.
+    caf::replies_to<audit_tail_request>::with<audit_tail>, tells_health>;
+
+/// API: what people and programs ask over HTTP.
+using api_actor = caf::typed_actor<
+    // The http edge.
+    caf::reacts_to<http_request>,
+    // Itself: binds the port again when it was taken.
+    caf::reacts_to<wake>, tells_health>;
 
 /// SUPERVISOR: starts, restarts and stops all the others.
 using supervisor_actor = caf::typed_actor<
@@ -88,7 +114,7 @@ using supervisor_actor = caf::typed_actor<
     caf::reacts_to<restart_due>, caf::reacts_to<stop_overdue>,
     // HEALTH: a child missed two ticks.
     caf::reacts_to<child_unresponsive>,
-    // Wiring, only when chaos.enabled.
+    // API, only when chaos.enabled.
     caf::reacts_to<chaos_kill>, tells_health>;
 
 } // namespace breakwater

@@ -27,6 +27,7 @@ enum class errc : std::uint8_t {
   address_invalid,          ///< A URL or listen address cannot be read; `detail` says what is wrong.
   already_running,          ///< Another process holds data_dir.
   foreign,                  ///< An error of a library, CAF's own for one; `detail` is its text.
+  audit_unwritable, ///< The audit log cannot be written, so what was to be written down must not happen.
 };
 
 constexpr const char* to_string(errc code) noexcept {
@@ -47,6 +48,7 @@ constexpr const char* to_string(errc code) noexcept {
   case errc::config_invalid: return "config_invalid";
   case errc::address_invalid: return "address_invalid";
   case errc::already_running: return "already_running";
+  case errc::audit_unwritable: return "audit_unwritable";
   case errc::foreign: return "foreign";
   }
   return "unknown";

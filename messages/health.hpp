@@ -1,6 +1,9 @@
 #pragma once
 
+#include "messages/time.hpp"
+
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,6 +28,18 @@ struct health_answer {
   health_level level = health_level::ok;
   std::string why;                                        ///< Empty when ok.
   std::vector<std::pair<std::string, std::string>> facts; ///< In the order to print: name and value.
+};
+
+/// What was the last tick's finding? From: api. To: health, which answers at once with health_report.
+struct health_report_request {};
+
+struct health_report {
+  struct part {
+    std::string name;
+    health_answer answer; ///< Of an actor that missed the tick: critical, "no answer", its last facts.
+  };
+  std::optional<wall_time> as_of; ///< When the last tick was closed; absent before the first.
+  std::vector<part> parts;        ///< In the order data flows.
 };
 
 } // namespace breakwater

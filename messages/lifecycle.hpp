@@ -42,10 +42,11 @@ struct child_unresponsive {
   std::string name;
 };
 
-/// End the named child by an exception, as a bug in a handler would. From: wiring, only when chaos.enabled.
-/// To: supervisor, which passes it on to the child.
+/// End the named child by an exception, as a bug in a handler would, or have it hang in a handler. From: api,
+/// only when chaos.enabled. To: supervisor, which passes it on to the child.
 struct chaos_kill {
   std::string name;
+  bool hang = false;
 };
 
 } // namespace breakwater

@@ -2,9 +2,11 @@
 
 #include "messages/time.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -24,13 +26,21 @@ struct redis_reply {
 using connection_number = std::uint64_t;
 inline constexpr connection_number any_connection = 0;
 
-/// Commands to send in one piece. From: publisher. To: redis, which answers with redis_replies, or
-/// with errc::redis_unavailable (nothing was sent, or the connection broke and nobody knows what was applied)
-/// or errc::redis_connection_changed (nothing was sent).
+/// Which connection commands go over: one that Redis holds back must not hold up the others.
+enum class redis_lane : std::uint8_t {
+  commands, ///< Answered at once; guarded by the breaker.
+  reads,    ///< Blocking reads. Open while somebody reads and the breaker lets commands through.
+};
+
+/// Commands to send in one piece. From: publisher, result_reader. To: redis, which answers with
+/// redis_replies, or with errc::redis_unavailable (nothing was sent, or the connection broke and nobody knows
+/// what was applied) or errc::redis_connection_changed (nothing was sent).
 struct redis_commands {
   std::shared_ptr<const std::string> wire; ///< RESP, whole commands.
   std::size_t count = 0;                   ///< Commands in `wire`: as many replies come back.
   connection_number only_on = any_connection;
+  redis_lane lane = redis_lane::commands;
+  std::chrono::milliseconds blocks_for{0}; ///< How long Redis may hold the answer back, as the command says.
 };
 
 /// The replies to one redis_commands, in its order. An error reply of Redis is a reply, not a failed request.
@@ -59,6 +69,29 @@ struct link_event {
 /// Redis can be spoken to (again). From: redis. To: publisher.
 struct link_up {
   connection_number connection = any_connection;
+};
+
+/// How is the connection? From: api. To: redis, which answers with redis_report.
+struct redis_question {};
+
+/// What operators want to know of the connection, in the words of the old scripts.
+struct redis_report {
+  bool connected = false;
+  bool healthy = false; ///< The last PING was answered with PONG.
+  std::string phase;    ///< "ready", "backing_off" ...
+  std::string address;  ///< Without user and password.
+  std::uint64_t connection_attempts = 0;
+  std::uint64_t successful_operations = 0;
+  std::uint64_t failed_operations = 0;
+  std::uint64_t consecutive_failures = 0; ///< Attempts, operations and health pings together.
+  std::uint64_t reconnects = 0;
+  std::size_t reconnects_last_hour = 0;
+  std::optional<wall_time> last_health_check;   ///< When a PING was answered last.
+  std::chrono::microseconds last_round_trip{0}; ///< Of that PING.
+  std::string last_error;
+  std::string last_error_class; ///< "transport", "waiting" ...; empty when there was no error.
+  std::optional<wall_time> last_error_time;
+  std::size_t in_flight = 0; ///< Commands sent together count as one.
 };
 
 } // namespace breakwater

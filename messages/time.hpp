@@ -16,6 +16,12 @@ using mono_time = std::chrono::steady_clock::time_point;
 /// Wall time, UTC, whole milliseconds. It enters once, at an edge.
 using wall_time = std::chrono::time_point<std::chrono::system_clock, std::chrono::milliseconds>;
 
+/// One instant on both clocks: durations come of `mono`, what people are told of `wall`.
+struct moment {
+  mono_time mono;
+  wall_time wall;
+};
+
 /// Tells the wall time. Actors get one by constructor; tests pass one they can move.
 using wall_clock = std::function<wall_time()>;
 

@@ -5,6 +5,7 @@
 #include "messages/candle.hpp"
 #include "messages/error.hpp"
 #include "messages/health.hpp"
+#include "messages/http.hpp"
 #include "messages/intake.hpp"
 #include "messages/lifecycle.hpp"
 #include "messages/record.hpp"
@@ -25,11 +26,20 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::redis_commands)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::redis_replies)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::link_event)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::link_up)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::redis_question)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::redis_report)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::permit_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::permit)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::call_outcome)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::breaker_standing)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::dependency_restored)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::breaker_question)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::breaker_report)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::breaker_history_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::breaker_history)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::breaker_reset)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::breaker_force_open)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::breaker_order_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::wake)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::drain_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::drained)
@@ -41,7 +51,14 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::child_unresponsive)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::chaos_kill)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::health_question)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::health_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::health_report_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::health_report)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::audit_record)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::audit_order)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::audit_written)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::audit_tail_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::audit_tail)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::http_request)
 
 CAF_ERROR_CODE_ENUM(breakwater::errc, "breakwater")
 

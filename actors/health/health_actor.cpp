@@ -16,12 +16,12 @@ constexpr wake tick_wake{0}, close_wake{1};
 } // namespace
 
 void health_state::tick() {
+  close_tick(); // the time to answer the one before is over now at the latest
   const auto now = self->clock().now();
   do next_tick += settings.interval;
   while (next_tick <= now);
   self->scheduled_send(self, next_tick, tick_wake);
-  self->scheduled_send(self, now + settings.answer_within, close_wake);
-  ++ticks;
+  self->scheduled_send(self, now + settings.answer_within, wake{++ticks});
   board->ask_everyone();
   tick_open = true;
   for (std::size_t i = 0; i < everyone.size(); ++i)
@@ -38,6 +38,7 @@ void health_state::tick() {
 void health_state::close_tick() {
   if (!std::exchange(tick_open, false)) return;
   for (auto& who : board->close_tick()) caf::anon_send(supervisor, child_unresponsive{std::move(who)});
+  closed_at = clock();
   const auto line = board->line(); // fields only look at their keys
   fields says;
   for (const auto& [key, value] : line) says.emplace_back(key, value);
@@ -46,7 +47,7 @@ void health_state::close_tick() {
 
 health_actor::behavior_type health_behavior(self_ptr<health_actor, health_state> self,
                                             health_settings settings, std::vector<watched> everyone,
-                                            supervisor_actor supervisor) {
+                                            supervisor_actor supervisor, wall_clock clock) {
   auto& state = self->state;
   state.settings = settings;
   std::vector<std::string> names;
@@ -54,11 +55,18 @@ health_actor::behavior_type health_behavior(self_ptr<health_actor, health_state>
   state.board = std::make_unique<health_board>(std::move(names));
   state.everyone = std::move(everyone);
   state.supervisor = std::move(supervisor);
+  state.clock = std::move(clock);
   state.next_tick = self->clock().now() + settings.interval;
   self->scheduled_send(self, state.next_tick, tick_wake);
   return {
       [self](wake which) {
-        which.number == tick_wake.number ? self->state.tick() : self->state.close_tick();
+        if (which.number == tick_wake.number)
+          self->state.tick();
+        else if (which.number == self->state.ticks) // of a tick before it may come late
+          self->state.close_tick();
+      },
+      [self](health_report_request) {
+        return health_report{self->state.closed_at, self->state.board->parts()};
       },
       [self](health_question) {
         health_answer answer;

@@ -5,6 +5,7 @@
 #include "config/settings.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,12 +33,14 @@ struct health_state {
   mono_time next_tick;
   std::uint64_t ticks = 0;
   bool tick_open = false; ///< Asked, not yet said.
+  wall_clock clock;
+  std::optional<wall_time> closed_at; ///< When the last tick was.
 };
 
 /// Asks `everyone` each interval, logs one line when all have answered or the time to is over, and tells the
 /// supervisor who missed two ticks in a row.
 health_actor::behavior_type health_behavior(self_ptr<health_actor, health_state> self,
                                             health_settings settings, std::vector<watched> everyone,
-                                            supervisor_actor supervisor);
+                                            supervisor_actor supervisor, wall_clock clock);
 
 } // namespace breakwater

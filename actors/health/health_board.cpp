@@ -72,4 +72,14 @@ std::vector<std::pair<std::string, std::string>> health_board::line() const {
   return says;
 }
 
+std::vector<health_report::part> health_board::parts() const {
+  std::vector<health_report::part> all;
+  for (const auto& part : parts_) {
+    auto answer = part.newest.value_or(health_answer{});
+    if (silent(part)) answer.level = health_level::critical, answer.why = "no answer";
+    all.push_back({part.name, std::move(answer)});
+  }
+  return all;
+}
+
 } // namespace breakwater

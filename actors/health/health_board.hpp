@@ -31,6 +31,9 @@ public:
   /// facts.
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> line() const;
 
+  /// Every part's newest answer; that of a silent one says so.
+  [[nodiscard]] std::vector<health_report::part> parts() const;
+
 private:
   struct part_state {
     std::string name;

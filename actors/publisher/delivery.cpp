@@ -12,13 +12,6 @@
 namespace breakwater {
 namespace {
 
-/// The value behind `name` in a flat array of names and values; nullptr if it is not there.
-const redis_reply* value_of(const redis_reply& flat, std::string_view name) {
-  for (std::size_t i = 0; i + 1 < flat.items.size(); i += 2)
-    if (flat.items[i].text == name) return &flat.items[i + 1];
-  return nullptr;
-}
-
 /// Whether an entry's flat list of names and values is this record.
 bool same_fields(const redis_reply& flat, record_list::view record) {
   if (flat.items.size() != std::size_t{record.field_count} * 2) return false;
@@ -27,34 +20,12 @@ bool same_fields(const redis_reply& flat, record_list::view record) {
   return wire == record.wire;
 }
 
-std::optional<entry_id> entry_id_of(const redis_reply& entry) {
-  if (entry.items.empty()) return std::nullopt;
-  return parse_entry_id(entry.items.front().text);
-}
-
 entry_id just_below(entry_id id) {
   if (id.n > 0) return {id.ms, id.n - 1};
   return id.ms > 0 ? entry_id{id.ms - 1, UINT64_MAX} : id;
 }
 
 } // namespace
-
-result<stream_state> parse_stream_state(const redis_reply& reply) {
-  if (reply.what == redis_reply::kind::error) {
-    if (reply.text == "ERR no such key") return stream_state{};
-    return failure{errc::redis_refused, reply.text};
-  }
-  const auto* last = value_of(reply, "last-generated-id");
-  const auto id = last ? parse_entry_id(last->text) : std::nullopt;
-  if (!id) return failure{errc::redis_refused, "XINFO STREAM answered without last-generated-id"};
-  stream_state state;
-  state.last = *id;
-  if (const auto* first = value_of(reply, "first-entry")) state.first = entry_id_of(*first);
-  const auto* length = value_of(reply, "length");
-  const auto* added = value_of(reply, "entries-added"); // Redis 7; before that we must assume it
-  state.was_trimmed = !added || !length || added->integer != length->integer;
-  return state;
-}
 
 delivery::delivery(options how, spool_port& spool)
     : options_(std::move(how)), spool_(spool), pause_(options_.pause), batch_now_(options_.batch) {
@@ -127,10 +98,12 @@ delivery::step delivery::look_at_stream() {
   ++counts_.resyncs;
   auto wire = std::make_shared<std::string>();
   // Whoever used this connection before us may have left a MULTI open, and in it WATCH is refused for ever.
-  // DISCARD is refused where none is open, which is as well.
+  // DISCARD is refused where none is open, which is as well; then a WATCH that saw our own XADDs may be left,
+  // which would void the next transaction.
   append_command(*wire, {"DISCARD"});
+  append_command(*wire, {"UNWATCH"});
   append_look(*wire);
-  return send(expected::stream_state, std::move(wire), 3);
+  return send(expected::stream_state, std::move(wire), 4);
 }
 
 delivery::step delivery::read_page() {
@@ -287,7 +260,7 @@ void delivery::stamp_missing_again(wall_time wall, mono_time now) {
   if (!lacks_any_of(held)) {
     // What is missing can be sent as it is. A transaction with these ids may still be on its way, and under
     // new ones we would not know it again.
-    tell_intruder(0);
+    tell_what_was_found(0);
     return in_step(compared_, now);
   }
   ids_.raise_above(std::max(compared_.last, spool_.last()));
@@ -305,9 +278,11 @@ void delivery::stamp_missing_again(wall_time wall, mono_time now) {
     }
   }
   acknowledge_found(base, now);
+  const auto waited = spool_.size().waiting;
   spool_.replace_above(base, std::move(missing));
+  counts_.acknowledged += waited - restamped; // what is there although nobody said so
   counts_.restamped += restamped;
-  tell_intruder(restamped);
+  tell_what_was_found(restamped);
   phase_ = phase::ready;
 }
 
@@ -318,11 +293,15 @@ bool delivery::lacks_any_of(const std::vector<stamped_run>& held) const {
   return false;
 }
 
-void delivery::tell_intruder(std::uint64_t restamped) {
-  tell(event::publisher_intruder, {{"intruder_id", to_string(newest_foreign_)},
-                                   {"entries", std::to_string(foreign_)},
-                                   {"last_id", to_string(compared_.last)},
-                                   {"count", std::to_string(restamped)}});
+void delivery::tell_what_was_found(std::uint64_t restamped) {
+  if (foreign_ > 0)
+    tell(event::publisher_intruder, {{"intruder_id", to_string(newest_foreign_)},
+                                     {"entries", std::to_string(foreign_)},
+                                     {"last_id", to_string(compared_.last)},
+                                     {"count", std::to_string(restamped)}});
+  else if (restamped > 0)
+    tell(event::publisher_restamped,
+         {{"last_id", to_string(compared_.last)}, {"count", std::to_string(restamped)}});
   stored_.clear();
   must_compare_ = false;
 }
@@ -344,15 +323,17 @@ void delivery::on_commit(std::span<const redis_reply> replies, mono_time now) {
     phase_ = phase::unsynced;
     return;
   }
-  if (sent.body.what != reply_class::fine) return on_refusal(sent.body, now); // and so EXEC was, too
-  if (auto refused = judge(replies.first(1)); refused.what != reply_class::fine) {
-    must_compare_ = exec.what == redis_reply::kind::array; // applied, but for the refused ones
-    return on_refusal(refused, now);
-  }
+  auto refused = judge(replies.first(1));
+  // Only EXECABORT says that nothing was applied. An array of replies was, but for the refused ones; and
+  // behind a refused MULTI the XADDs ran one by one, each stored or refused by itself.
+  if (refused.what != reply_class::fine && !exec.text.starts_with("EXECABORT")) must_compare_ = true;
+  if (sent.body.what != reply_class::fine) return on_refusal(sent.body, now);
+  if (refused.what != reply_class::fine) return on_refusal(refused, now);
   spool_.acknowledge(sent.upto, now);
   counts_.acknowledged += sent.count;
   batch_now_ = std::min(batch_now_ * 2, options_.batch);
   pause_.reset();
+  refusal_.clear();
   const auto after = parse_stream_state(replies[2]);
   const bool watched = replies[1].what == redis_reply::kind::status;
   if (!watched || !after || after->last != sent.upto) phase_ = phase::unsynced;
@@ -362,6 +343,7 @@ void delivery::on_refusal(const verdict& why, mono_time now) {
   phase_ = phase::unsynced; // the WATCH ended with the refusal, so look before trying again
   if (why.what == reply_class::id_not_above) return;
   ++counts_.refusals;
+  refusal_ = why.text;
   if (why.what == reply_class::target) {
     phase_ = phase::halted;
     paused_until_ = now + options_.halted_for;

@@ -1,10 +1,11 @@
 #pragma once
 
-#include "actors/publisher/entry_id.hpp"
 #include "actors/publisher/spool_port.hpp"
 #include "actors/support/backoff.hpp"
+#include "actors/support/entry_id.hpp"
 #include "actors/support/events.hpp"
 #include "actors/support/reply_class.hpp"
+#include "actors/support/stream_reply.hpp"
 #include "messages/error.hpp"
 #include "messages/intake.hpp"
 #include "messages/redis.hpp"
@@ -22,16 +23,6 @@
 #include <vector>
 
 namespace breakwater {
-
-/// What XINFO STREAM says of a stream.
-struct stream_state {
-  entry_id last;                 ///< last-generated-id; 0-0 if the stream is absent or was never written.
-  std::optional<entry_id> first; ///< Oldest entry; none if there is none.
-  bool was_trimmed = false;      ///< Entries were once there and are gone.
-};
-
-/// Reads the reply to XINFO STREAM; "no such key" is an absent stream. Fails with errc::redis_refused.
-result<stream_state> parse_stream_state(const redis_reply& reply);
 
 /// Something the log should tell, as the delivery found it.
 struct delivery_notice {
@@ -102,6 +93,8 @@ public:
     std::uint64_t sent_again = 0; ///< Acknowledged records that Redis had lost.
   };
   [[nodiscard]] const counts& counted() const noexcept { return counts_; }
+  /// What Redis said when it refused records last; empty once it took some again.
+  [[nodiscard]] const std::string& refusal() const noexcept { return refusal_; }
 
 private:
   enum class expected : std::uint8_t { stream_state, page, body, commit, whole };
@@ -146,7 +139,7 @@ private:
   /// Whether one of `held` is at or below the stream's last id and not in it.
   [[nodiscard]] bool lacks_any_of(const std::vector<stamped_run>& held) const;
   /// Ends the comparison.
-  void tell_intruder(std::uint64_t restamped);
+  void tell_what_was_found(std::uint64_t restamped);
   void tell(event what, std::vector<std::pair<const char*, std::string>> details);
 
   options options_;
@@ -159,6 +152,7 @@ private:
   std::uint64_t last_ticket_ = 0;
   std::optional<transaction> committing_; ///< Its EXEC is on its way.
   std::optional<transaction> ahead_;      ///< Only its body is; the next to commit.
+  std::string refusal_;
   bool must_compare_ = false; ///< Part of a transaction was refused: the last id does not tell what is there.
   connection_number connection_ = any_connection;
   std::optional<mono_time> paused_until_;

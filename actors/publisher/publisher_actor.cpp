@@ -68,11 +68,13 @@ health_answer publisher_state::health() const {
                   {"restamped", std::to_string(counted.restamped)},
                   {"sent_again", std::to_string(counted.sent_again)}};
   if (core->state() == delivery::phase::halted)
-    answer.level = health_level::critical, answer.why = "the stream cannot be written to";
+    answer.level = health_level::critical, answer.why = "the stream cannot be written to: " + core->refusal();
   else if (full)
     answer.level = health_level::critical, answer.why = "the spool is full";
   else if (core->state() != delivery::phase::ready)
-    answer.level = health_level::degraded, answer.why = "not in step with the stream";
+    answer.level = health_level::degraded, answer.why = core->refusal().empty()
+                                                            ? "not in step with the stream"
+                                                            : "Redis refuses records: " + core->refusal();
   return answer;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "actors/publisher/entry_id.hpp"
+#include "actors/support/entry_id.hpp"
 #include "messages/record.hpp"
 #include "messages/time.hpp"
 

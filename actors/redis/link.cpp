@@ -111,10 +111,10 @@ link_actions link::on_wake(mono_time now, wall_time wall) {
 }
 
 link_actions link::submit(std::uint64_t call, std::shared_ptr<const std::string> wire, std::size_t count,
-                          mono_time now) {
+                          milliseconds blocks_for, mono_time now) {
   expects(ready(), "commands are submitted to a ready link");
   link_actions out;
-  send(purpose::call, call, std::move(wire), count, now, out);
+  send(purpose::call, call, std::move(wire), count, now, out, blocks_for);
   return out;
 }
 
@@ -132,8 +132,13 @@ std::optional<mono_time> link::next_wake() const {
   return due;
 }
 
-link_statistics link::statistics(mono_time now) const {
+redis_report link::report(mono_time now) const {
   auto seen = seen_;
+  seen.connected = ready();
+  seen.healthy = healthy();
+  seen.phase = to_string(phase_);
+  seen.address = to_string(how_.address);
+  seen.in_flight = in_flight();
   seen.reconnects_last_hour = static_cast<std::size_t>(std::ranges::count_if(
       reconnected_at_, [now](mono_time at) { return now - at < std::chrono::hours{1}; }));
   return seen;
@@ -177,8 +182,8 @@ void link::ping(purpose why, mono_time now, link_actions& out) {
 }
 
 void link::send(purpose why, std::uint64_t call, std::shared_ptr<const std::string> wire, std::size_t count,
-                mono_time now, link_actions& out) {
-  sent_.push_back({++last_tag_, why, call, now});
+                mono_time now, link_actions& out, milliseconds blocks_for) {
+  sent_.push_back({++last_tag_, why, call, now, blocks_for});
   out.push_back(send_commands{last_tag_, std::move(wire), count});
 }
 
@@ -189,7 +194,9 @@ void link::on_answer(const link_answered& answer, mono_time now, wall_time wall,
   sent_.pop_front();
   last_answer_ = now;
   switch (asked.why) {
-  case purpose::handshake: return on_handshake(*answer.replies, now, wall, out);
+  case purpose::handshake:
+    seen_.last_round_trip = std::chrono::duration_cast<std::chrono::microseconds>(now - asked.at);
+    return on_handshake(*answer.replies, now, wall, out);
   case purpose::loading_info: return on_loading_info(answer.replies->front(), now);
   case purpose::health: return on_health(asked, answer.replies->front(), now, wall, out);
   case purpose::call: break;
@@ -199,15 +206,14 @@ void link::on_answer(const link_answered& answer, mono_time now, wall_time wall,
   if (meaning.counts_as_failure) {
     ++seen_.failed_operations;
     ++seen_.consecutive_failures;
-    note_error(judged.text, wall);
+    note_error(judged.what, judged.text, wall);
   } else if (judged.what != reply_class::waiting) {
     ++seen_.successful_operations;
     seen_.consecutive_failures = 0;
   }
   const auto text = judged.text;
   out.push_back(finish_call{asked.call, {answer.replies, connection_}, std::move(judged)});
-  if (meaning.what == reply_class::waiting)
-    out.push_back(link_news{.what = event::redis_waits, .reason = text});
+  if (meaning.what == reply_class::waiting) note_wait(text, wall, out);
   if (meaning.what == reply_class::configuration)
     out.push_back(link_news{.what = event::redis_denied, .reason = text});
   // Its failure is counted with the call's permit, so it is not counted again for the connection.
@@ -230,14 +236,15 @@ void link::on_handshake(const std::vector<redis_reply>& replies, mono_time now, 
     seen_.last_health_check = wall;
     return become_ready(true, now, out);
   }
-  case reply_class::waiting: return wait_for_redis(refused, now, out);
+  case reply_class::waiting: note_wait(refused.text, wall, out); return wait_for_redis(refused, now, out);
   case reply_class::temporary:
-    note_error(refused.text, wall);
+    note_error(refused.what, refused.text, wall);
     ++seen_.consecutive_failures;
     out.push_back(count_failure{"temporary: " + refused.text, 0, {}});
+    out.push_back(link_news{.what = event::redis_waits, .reason = refused.text});
     return wait_for_redis(refused, now, out);
   case reply_class::refusing_writes: // it answers, but not with PONG; reading and waiting work
-    note_error(refused.text, wall);
+    note_error(refused.what, refused.text, wall);
     return become_ready(false, now, out);
   default:
     // Whatever else it refuses (such as a database it has not), only a human can mend.
@@ -248,7 +255,6 @@ void link::on_handshake(const std::vector<redis_reply>& replies, mono_time now, 
 
 void link::wait_for_redis(const verdict& said, mono_time now, link_actions& out) {
   ping_again_at_ = now + loading_waits_.next();
-  out.push_back(link_news{.what = event::redis_waits, .reason = said.text});
   if (said.text.starts_with("LOADING"))
     send(purpose::loading_info, 0, wire_of({"INFO", "persistence"}), 1, now, out);
 }
@@ -273,13 +279,12 @@ void link::on_health(const sent& asked, const redis_reply& reply, mono_time now,
   }
   phase_ = link_phase::degraded;
   const auto meaning = meaning_of(classify_error(reply.text));
-  if (meaning.what == reply_class::waiting)
-    out.push_back(link_news{.what = event::redis_waits, .reason = reply.text});
+  if (meaning.what == reply_class::waiting) note_wait(reply.text, wall, out);
   if (meaning.what == reply_class::configuration)
     out.push_back(link_news{.what = event::redis_denied, .reason = reply.text});
   if (!meaning.keeps_connection) return lose(meaning.what, reply.text, true, now, wall, out);
   if (!meaning.counts_as_failure) return;
-  note_error(reply.text, wall);
+  note_error(meaning.what, reply.text, wall);
   ++seen_.consecutive_failures;
   out.push_back(count_failure{std::string{meaning.name} + ": " + reply.text, 0, {}});
 }
@@ -315,7 +320,7 @@ void link::lose(reply_class what, std::string reason, bool counts, mono_time now
     out.push_back(fail_call{waiting.call, reason});
   }
   ping_again_at_.reset();
-  note_error(reason, wall);
+  note_error(what, reason, wall);
   ++seen_.consecutive_failures;
 
   if (had_been_ready) {
@@ -336,15 +341,22 @@ void link::lose(reply_class what, std::string reason, bool counts, mono_time now
   if (counts) out.push_back(count_failure{std::string{to_string(what)} + ": " + reason, attempt_ + 1, wait});
 }
 
-void link::note_error(const std::string& what, wall_time wall) {
-  seen_.last_error = what;
+void link::note_error(reply_class what, const std::string& text, wall_time wall) {
+  seen_.last_error = text;
+  seen_.last_error_class = to_string(what);
   seen_.last_error_time = wall;
+}
+
+void link::note_wait(const std::string& text, wall_time wall, link_actions& out) {
+  note_error(reply_class::waiting, text, wall);
+  out.push_back(link_news{.what = event::redis_waits, .reason = text});
 }
 
 std::optional<mono_time> link::answer_due() const {
   if (sent_.empty()) return std::nullopt;
   // Counted from the last answer when there was one since: a queue that moves is no dead link.
-  return std::max(sent_.front().at, last_answer_) + how_.settings.command_timeout;
+  const auto& oldest = sent_.front();
+  return std::max(oldest.at, last_answer_) + oldest.blocks_for + how_.settings.command_timeout;
 }
 
 } // namespace breakwater

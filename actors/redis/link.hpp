@@ -78,19 +78,6 @@ using link_action = std::variant<open_connection, drop_connection, send_commands
                                  count_failure, link_restored, link_news>;
 using link_actions = std::vector<link_action>;
 
-struct link_statistics {
-  std::uint64_t connection_attempts = 0;
-  std::uint64_t successful_operations = 0;
-  std::uint64_t failed_operations = 0;
-  std::uint64_t consecutive_failures = 0; ///< Attempts, operations and health pings together.
-  std::uint64_t reconnects = 0;
-  std::size_t reconnects_last_hour = 0;
-  std::optional<wall_time> last_health_check;   ///< When a PING was answered last.
-  std::chrono::microseconds last_round_trip{0}; ///< Of that PING.
-  std::string last_error;
-  std::optional<wall_time> last_error_time;
-};
-
 /// The life of one Redis connection and its successors: connect, introduce ourselves, look after it, notice
 /// its end, wait, connect again, for ever. A plain value: the times come in, what to do goes out.
 class link {
@@ -116,7 +103,7 @@ public:
   [[nodiscard]] link_actions on_wake(mono_time now, wall_time wall);
   /// Sends `count` commands; ends in finish_call or fail_call with `call`. Only when ready().
   [[nodiscard]] link_actions submit(std::uint64_t call, std::shared_ptr<const std::string> wire,
-                                    std::size_t count, mono_time now);
+                                    std::size_t count, std::chrono::milliseconds blocks_for, mono_time now);
 
   [[nodiscard]] std::optional<mono_time> next_wake() const;
   [[nodiscard]] bool ready() const noexcept {
@@ -126,7 +113,9 @@ public:
   [[nodiscard]] link_phase phase() const noexcept { return phase_; }
   [[nodiscard]] connection_number connection() const noexcept { return connection_; }
   [[nodiscard]] std::size_t in_flight() const noexcept { return sent_.size(); }
-  [[nodiscard]] link_statistics statistics(mono_time now) const;
+  [[nodiscard]] redis_report report(mono_time now) const;
+  /// For the connections from here on.
+  void use_password(secret password) { how_.address.password = std::move(password); }
 
 private:
   enum class purpose : std::uint8_t { call, handshake, loading_info, health };
@@ -135,13 +124,14 @@ private:
     purpose why;
     std::uint64_t call;
     mono_time at;
+    std::chrono::milliseconds blocks_for; ///< Redis may hold the answer back for so long.
   };
 
   void connect(mono_time now, link_actions& out);
   void introduce(mono_time now, link_actions& out);
   void ping(purpose why, mono_time now, link_actions& out);
   void send(purpose why, std::uint64_t call, std::shared_ptr<const std::string> wire, std::size_t count,
-            mono_time now, link_actions& out);
+            mono_time now, link_actions& out, std::chrono::milliseconds blocks_for = {});
   void on_answer(const link_answered& answer, mono_time now, wall_time wall, link_actions& out);
   void on_handshake(const std::vector<redis_reply>& replies, mono_time now, wall_time wall,
                     link_actions& out);
@@ -152,7 +142,9 @@ private:
   void wait_for_redis(const verdict& said, mono_time now, link_actions& out);
   void lose(reply_class what, std::string reason, bool counts, mono_time now, wall_time wall,
             link_actions& out);
-  void note_error(const std::string& what, wall_time wall);
+  void note_error(reply_class what, const std::string& text, wall_time wall);
+  /// Redis said "wait": told, but no failure.
+  void note_wait(const std::string& text, wall_time wall, link_actions& out);
   [[nodiscard]] std::optional<mono_time> answer_due() const;
 
   options how_;
@@ -175,7 +167,7 @@ private:
   bool was_ready_ = false;               ///< Ever.
   unsigned attempt_ = 0;                 ///< Of connecting, since the link was lost or begun.
   std::deque<mono_time> reconnected_at_; ///< Of the last hour.
-  link_statistics seen_;
+  redis_report seen_;
 };
 
 } // namespace breakwater

@@ -1,6 +1,7 @@
 #include "actors/redis/redis_actor.hpp"
 
 #include "actors/support/emit.hpp"
+#include "actors/support/redis_health.hpp"
 #include "actors/support/resp.hpp"
 
 #include <caf/send.hpp>
@@ -40,9 +41,21 @@ void say(const redis_address& address, const link_news& news) {
   emit(redis_state::name, news.what, details);
 }
 
+/// Connections for blocking reads have numbers with this bit, so that their events find them.
+constexpr connection_number reads_bit = connection_number{1} << 62;
+
 void set_timers(self_pointer self, lane& l) {
-  l.wakes.set(self, l.core->next_wake());
-  l.wakes.set(self, l.try_gate_at);
+  self->state.wakes.set(self, l.core->next_wake());
+  self->state.wakes.set(self, l.try_gate_at);
+}
+
+/// Short: the other connection's lines tell the story, and operators grep for their words.
+void say_of_reads(const link_news& news) {
+  if (news.what == event::redis_connected) emit(redis_state::name, event::redis_reads_connected);
+  if (news.what == event::redis_lost)
+    emit(redis_state::name, event::redis_reads_lost,
+         {{"wait_ms", news.wait.count()}, {"reason", news.reason}});
+  if (news.what == event::redis_denied) emit(redis_state::name, news.what, {{"reason", news.reason}});
 }
 
 /// Tells the breaker of a failure and learns whether the circuit is open now. The word "Reconnect" appears in
@@ -131,7 +144,7 @@ void probe(self_pointer self, lane& l) {
             auto wire = std::make_shared<std::string>();
             append_command(*wire, {"PING"});
             l.calls.emplace(++l.last_call, redis_state::call{{}, leave.number, true});
-            perform(self, l, l.core->submit(l.last_call, std::move(wire), 1, self->clock().now()));
+            perform(self, l, l.core->submit(l.last_call, std::move(wire), 1, 0ms, self->clock().now()));
           },
           [self, &l](const caf::error&) {
             l.probing = false;
@@ -144,8 +157,8 @@ void finish(self_pointer self, lane& l, finish_call& done) {
   if (found.empty()) return;
   auto& call = found.mapped();
   if (call.is_probe) return follow_probe(self, l, call.permit, done.replies.connection, done.judged);
-  report(self, call.permit,
-         done.judged); // first, so that what the caller does next meets a breaker that knows
+  // First, so that what the caller does next meets a breaker that knows.
+  if (call.permit != 0) report(self, call.permit, done.judged);
   call.promise.deliver(std::move(done.replies));
 }
 
@@ -160,6 +173,9 @@ void give_up(lane& l, const fail_call& failed) {
 
 void open(self_pointer self, lane& l, connection_number number) {
   auto& state = self->state;
+  // Read anew each time, so that a wrong password is mended by mending its file.
+  if (state.options.password)
+    if (auto password = state.options.password()) l.core->use_password(std::move(*password));
   // Weak: a connection must not keep the actor's address alive, and its events may come when we are gone.
   caf::actor_addr us = self->address();
   l.connection = state.port->connect(state.address, state.options.settings.connect_timeout, number,
@@ -184,13 +200,17 @@ void perform(self_pointer self, lane& l, link_actions actions) {
     void operator()(finish_call& a) const { finish(self, l, a); }
     void operator()(fail_call& a) const { give_up(l, a); }
     void operator()(count_failure& a) const {
+      if (l.what == redis_lane::reads) return;
       report_failure(self, {0, false, std::move(a.reason), true}, a.next_attempt, a.wait);
     }
     void operator()(link_restored&) const {
+      if (l.what == redis_lane::reads) return; // its readers come again by themselves
       caf::anon_send(self->state.breaker, dependency_restored{});
       probe(self, l);
     }
-    void operator()(link_news& a) const { say(self->state.address, a); }
+    void operator()(link_news& a) const {
+      l.what == redis_lane::reads ? say_of_reads(a) : say(self->state.address, a);
+    }
   };
   for (auto& action : actions) std::visit(performer{self, l}, action);
   set_timers(self, l);
@@ -212,12 +232,15 @@ void send_permitted(self_pointer self, lane& l, const redis_commands& what, cons
                         : unavailable("the connection was lost while the breaker was asked"));
     return;
   }
-  l.calls.emplace(++l.last_call, redis_state::call{std::move(promise), leave.number, false});
-  perform(self, l, l.core->submit(l.last_call, what.wire, what.count, self->clock().now()));
+  auto deciding = leave.number;
+  if (l.what == redis_lane::reads) hand_back(self, std::exchange(deciding, 0));
+  l.calls.emplace(++l.last_call, redis_state::call{std::move(promise), deciding, false});
+  perform(self, l, l.core->submit(l.last_call, what.wire, what.count, what.blocks_for, self->clock().now()));
 }
 
 caf::result<redis_replies> take(self_pointer self, lane& l, const redis_commands& what) {
   if (!what.wire || what.count == 0) throw std::logic_error("expected that redis_commands holds commands");
+  if (l.core->phase() == link_phase::disconnected) perform(self, l, l.core->start(self->clock().now()));
   if (!l.core->ready()) return unavailable(std::string{"not connected: "} + to_string(l.core->phase()));
   if (what.only_on != any_connection && what.only_on != l.core->connection())
     return make_error(failure{errc::redis_connection_changed, "another connection stands now"});
@@ -251,36 +274,20 @@ void try_gate(self_pointer self, lane& l) {
     probe(self, l);
 }
 
-health_answer health_of(const lane& l, const redis_address& address, mono_time now) {
-  const auto seen = l.core->statistics(now);
-  const auto at = [](const std::optional<wall_time>& when) {
-    return when ? to_rfc3339(*when) : std::string{};
-  };
-  const auto truth = [](bool holds) { return std::string{holds ? "true" : "false"}; };
-  health_answer answer;
-  if (!l.core->ready()) {
-    answer.level = health_level::critical;
-    answer.why = std::string{"Redis is away ("} + to_string(l.core->phase()) + "): " + seen.last_error;
-  } else if (!l.core->healthy()) {
-    answer.level = health_level::degraded;
-    answer.why = "Redis answers PING with an error: " + seen.last_error;
-  }
-  answer.facts = {{"connected", truth(l.core->ready())},
-                  {"healthy", truth(l.core->healthy())},
-                  {"phase", to_string(l.core->phase())},
-                  {"address", to_string(address)},
-                  {"connection_attempts", std::to_string(seen.connection_attempts)},
-                  {"successful_operations", std::to_string(seen.successful_operations)},
-                  {"failed_operations", std::to_string(seen.failed_operations)},
-                  {"consecutive_failures", std::to_string(seen.consecutive_failures)},
-                  {"reconnects", std::to_string(seen.reconnects)},
-                  {"reconnects_last_hour", std::to_string(seen.reconnects_last_hour)},
-                  {"last_health_check", at(seen.last_health_check)},
-                  {"last_round_trip_us", std::to_string(seen.last_round_trip.count())},
-                  {"last_error", seen.last_error},
-                  {"last_error_time", at(seen.last_error_time)},
-                  {"in_flight", std::to_string(l.core->in_flight())}};
-  return answer;
+lane& lane_of(redis_state& state, const link_event& what) {
+  return (what.connection & reads_bit) != 0 ? state.reads : state.commands;
+}
+
+/// What belongs to both lanes; the rest tells them apart.
+link::options link_options(const redis_options& of, const redis_address& address, const char* role,
+                           bool reads) {
+  const auto born_ms = epoch_ms(of.clock());
+  return {.settings = of.settings,
+          .address = address,
+          .client_name = "breakwater:" + of.instance + ":" + role,
+          // Never a number of an earlier incarnation: what was meant for its connections must not pass here.
+          .first = static_cast<connection_number>(born_ms) * 1000 + (reads ? reads_bit : 0),
+          .seed = static_cast<std::uint64_t>(born_ms) + (reads ? 1 : 0)};
 }
 
 } // namespace
@@ -296,31 +303,30 @@ redis_actor::behavior_type redis_behavior(self_ptr<redis_actor, redis_state> sel
   start.breaker = std::move(breaker);
   start.listeners = std::move(listeners);
   start.port = std::move(port);
-  const auto born_ms = epoch_ms(start.options.clock());
-  start.publish.core.emplace(link::options{
-      .settings = start.options.settings,
-      .address = start.address,
-      .client_name = "breakwater:" + start.options.instance + ":" + start.options.role,
-      // Never a number of an earlier incarnation: what was meant for its connections must not pass here.
-      .first = static_cast<connection_number>(born_ms) * 1000,
-      .seed = static_cast<std::uint64_t>(born_ms)});
-  perform(self, start.publish, start.publish.core->start(self->clock().now()));
+  start.commands.core.emplace(link_options(start.options, start.address, "publish", false));
+  start.reads.core.emplace(link_options(start.options, start.address, "read", true));
+  perform(self, start.commands, start.commands.core->start(self->clock().now()));
   return {
-      [self](const redis_commands& what) { return take(self, self->state.publish, what); },
+      [self](const redis_commands& what) {
+        auto& state = self->state;
+        return take(self, what.lane == redis_lane::reads ? state.reads : state.commands, what);
+      },
       [self](const link_event& what) {
         auto& state = self->state;
-        perform(self, state.publish,
-                state.publish.core->on_event(what, self->clock().now(), state.options.clock()));
+        auto& l = lane_of(state, what);
+        perform(self, l, l.core->on_event(what, self->clock().now(), state.options.clock()));
       },
       [self](const wake& which) {
         auto& state = self->state;
-        if (!state.publish.wakes.is_due(which)) return;
-        perform(self, state.publish, state.publish.core->on_wake(self->clock().now(), state.options.clock()));
-        try_gate(self, state.publish);
-        set_timers(self, state.publish);
+        if (!state.wakes.is_due(which)) return;
+        for (auto* l : {&state.commands, &state.reads})
+          perform(self, *l, l->core->on_wake(self->clock().now(), state.options.clock()));
+        try_gate(self, state.commands);
+        set_timers(self, state.commands);
       },
+      [self](const redis_question&) { return self->state.commands.core->report(self->clock().now()); },
       [self](const health_question&) {
-        return health_of(self->state.publish, self->state.address, self->clock().now());
+        return health_of(self->state.commands.core->report(self->clock().now()));
       },
   };
 }

@@ -8,6 +8,7 @@
 
 #include <caf/typed_response_promise.hpp>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,9 +19,11 @@ namespace breakwater {
 
 struct redis_options {
   redis_settings settings;
-  std::string instance;         ///< process.instance: part of the connection's name in CLIENT LIST.
-  std::string role = "publish"; ///< The other part.
+  std::string instance; ///< process.instance: part of the connections' names in CLIENT LIST.
   wall_clock clock = system_wall_time;
+  /// The password as it is now, for each new connection; nullopt: it cannot be read, the last one stands.
+  /// Empty: it never changes.
+  std::function<std::optional<secret>()> password{};
 };
 
 struct redis_state {
@@ -30,17 +33,19 @@ struct redis_state {
 
   struct call {
     caf::typed_response_promise<redis_replies> promise;
-    std::uint64_t permit = 0;
-    bool is_probe = false; ///< A PING of ours; nobody waits for its answer.
+    std::uint64_t permit = 0; ///< 0: its outcome decides nothing.
+    bool is_probe = false;    ///< A PING of ours; nobody waits for its answer.
   };
-  /// One connection and its successors. There is one today; a lane for blocking reads would be a second one.
+  /// One connection and its successors.
   struct lane {
+    explicit lane(redis_lane which) : what(which) {}
+
+    redis_lane what;
     std::optional<link> core;
     std::unique_ptr<redis_connection> connection;
     std::unordered_map<std::uint64_t, call> calls; ///< Sent, by number.
     std::size_t asking = 0;                        ///< Calls that wait for their permit.
     std::uint64_t last_call = 0;
-    timer wakes;
     /// A connection that the listeners do not know of yet, or calls that were refused: when to look again
     /// whether they would be let through.
     std::optional<mono_time> try_gate_at;
@@ -53,7 +58,11 @@ struct redis_state {
   breaker_actor breaker;
   std::vector<publisher_actor> listeners;
   std::shared_ptr<redis_port> port;
-  lane publish;
+  lane commands{redis_lane::commands};
+  /// Opened with the first blocking read. It asks the breaker for leave like everybody, but what becomes of
+  /// its connection is no outcome: the other one meets the same, and one failure must not count twice.
+  lane reads{redis_lane::reads};
+  timer wakes; ///< For both.
 };
 
 /// Owns the Redis connections: keeps them up, asks the breaker before each call and tells it how each ended,

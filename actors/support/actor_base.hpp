@@ -9,9 +9,11 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <chrono>
 #include <exception>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 
 #ifdef BREAKWATER_TSAN
@@ -45,7 +47,11 @@ public:
     this->set_error_handler([this](caf::error& e) { log_unhandled(this->name(), to_failure(e).detail); });
     this->set_default_handler(
         [](caf::scheduled_actor*, caf::message_view& view) -> caf::result<caf::message> {
-          if (view.content().match_elements<chaos_kill>()) throw std::runtime_error("killed by [chaos]");
+          if (view.content().match_elements<chaos_kill>()) {
+            while (view.content().get_as<chaos_kill>(0).hang)
+              std::this_thread::sleep_for(std::chrono::hours{1});
+            throw std::runtime_error("killed by [chaos]");
+          }
           return caf::sec::unexpected_message;
         });
   }

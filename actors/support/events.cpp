@@ -58,6 +58,8 @@ constexpr std::array rows{
     event_info{event::publisher_intruder, "publisher_intruder", warn,
                "Somebody else wrote to the stream; records not yet in it got new ids behind the intruder's",
                1s},
+    event_info{event::publisher_restamped, "publisher_restamped", warn,
+               "Redis took a part of a transaction; what it refused got new ids behind that"},
     event_info{event::publisher_sends_again, "publisher_sends_again", warn,
                "Redis came back older than it was; what it lost is sent again under the same ids"},
     event_info{event::publisher_hole, "publisher_hole", error,
@@ -69,22 +71,46 @@ constexpr std::array rows{
     event_info{event::redis_reconnect_waits, "redis_reconnect_waits", info,
                "Reconnect goes on behind the open circuit"},
     event_info{event::redis_reconnected, "redis_reconnected", info, "Reconnect succeeded"},
+    event_info{event::redis_reads_connected, "redis_reads_connected", info,
+               "The connection for blocking reads stands"},
+    event_info{event::redis_reads_lost, "redis_reads_lost", warn,
+               "The connection for blocking reads was lost; it is opened again", 10s},
     event_info{event::redis_waits, "redis_waits", info,
                "Redis is busy (loading or a long script); waiting for it", 10s},
     event_info{event::redis_denied, "redis_denied", error,
                "Redis refused our credentials or rights; correct username and password_file or the ACL", 60s},
     event_info{event::breaker_opened, "breaker_opened", warn, "Circuit OPEN"},
+    event_info{event::breaker_forced_open, "breaker_forced_open", warn,
+               "Circuit OPEN by an operator, until an operator resets it"},
     event_info{event::breaker_half_open, "breaker_half_open", info, "Circuit HALF-OPEN"},
     event_info{event::breaker_closed, "breaker_closed", info, "Circuit CLOSED"},
     event_info{event::breaker_would_refuse, "breaker_would_refuse", warn,
                "Circuit would refuse this call, but mode is observe", 10s},
+    event_info{event::breaker_forgot, "breaker_forgot", error,
+               "The breaker's state on disk cannot be read; it starts CLOSED and without history"},
+    event_info{event::breaker_unsaved, "breaker_unsaved", error,
+               "The breaker's state cannot be kept; a restart would forget it. Check process.data_dir", 60s},
+    event_info{event::results_unread, "results_unread", warn,
+               "Execution results cannot be read now; none is lost, reading goes on where it was"},
+    event_info{event::api_listening, "api_listening", info, "API is listening"},
+    event_info{event::api_order, "api_order", info, "Breaker API order"},
+    event_info{event::api_asked, "api_asked", debug, "Breaker API call"},
+    event_info{event::api_refused, "api_refused", warn, "Breaker API order that was no order, or not allowed",
+               1s},
+    event_info{event::api_failed, "api_failed", error, "The API cannot listen; trying again after the wait",
+               60s},
     event_info{event::health_reported, "health_reported", info, "Health"},
     event_info{event::audit_failed, "audit_failed", error, "The audit log cannot be written"},
+    event_info{event::audit_broken, "audit_broken", error,
+               "The audit log was tampered with; breakwater audit verify says where"},
+    event_info{
+        event::audit_torn, "audit_torn", warn,
+        "A crash left an unfinished line in the audit log; nothing depended on it, and it was removed"},
     event_info{event::replay_started, "replay_started", info, "Replay started"},
     event_info{event::replay_finished, "replay_finished", info, "Replay finished"},
     event_info{event::replay_line_skipped, "replay_line_skipped", warn, "Line of the frames file skipped",
                10s},
-    event_info{event::chaos_armed, "chaos_armed", warn, "[chaos] is enabled: actors are killed on purpose"},
+    event_info{event::chaos_ordered, "chaos_ordered", warn, "[chaos] is enabled: an actor fails on purpose"},
     event_info{event::repeats_counted, "repeats_counted", info, "Repeats that were not printed"},
 };
 
@@ -99,7 +125,7 @@ struct tag {
   std::string_view actor, shown;
 };
 constexpr std::array tags{tag{"redis", "REDIS-MGR"}, tag{"breaker/redis", "REDIS-MGR"},
-                          tag{"aggregator", "AGGREGATOR"}};
+                          tag{"aggregator", "AGGREGATOR"}, tag{"api/breaker", "CB_API"}};
 
 } // namespace
 

@@ -19,7 +19,7 @@ result<done> judge_for_parts(const settings& what) {
   return done{};
 }
 
-result<settings> load_for_command(const std::string& config_path) {
+result<settings> load_without_log(const std::string& config_path) {
   auto loaded = load_settings(config_path, process_environment());
   if (!loaded) {
     std::cerr << loaded.error().detail << '\n';
@@ -30,11 +30,17 @@ result<settings> load_for_command(const std::string& config_path) {
     refuse(usable.error());
     return usable.error();
   }
-  if (auto opened = open_log(loaded->values.log); !opened) {
+  return loaded->values;
+}
+
+result<settings> load_for_command(const std::string& config_path) {
+  auto loaded = load_without_log(config_path);
+  if (!loaded) return loaded;
+  if (auto opened = open_log(loaded->log); !opened) {
     refuse(opened.error());
     return opened.error();
   }
-  return loaded->values;
+  return loaded;
 }
 
 } // namespace breakwater

@@ -14,6 +14,9 @@ inline constexpr int exit_ok = 0, exit_failed = 1, exit_unusable = 2;
 /// said was said.
 result<settings> load_for_command(const std::string& config_path);
 
+/// The same for a command that only looks: the log is left to the process.
+result<settings> load_without_log(const std::string& config_path);
+
 /// What only the parts themselves can tell of their settings, such as whether redis.url is an address.
 result<done> judge_for_parts(const settings& what);
 

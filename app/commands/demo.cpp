@@ -1,5 +1,6 @@
 #include "app/commands/demo.hpp"
 
+#include "actors/support/ask.hpp"
 #include "actors/support/emit_io.hpp"
 #include "app/commands/common.hpp"
 #include "app/private_redis.hpp"
@@ -78,9 +79,17 @@ settings demo_settings(const private_redis& redis, const simulator& exchanges, b
   s.process.instance = "demo";
   s.process.data_dir = redis.folder() + "/data";
   s.redis.url = redis.address();
+  s.api.listen = "127.0.0.1:0";
   for (auto x : all_exchanges) s.feeds.of[index_of(x)].url = exchanges.url(x, s.symbols.market);
   if (!log_to_stderr) s.log.file = redis.folder() + "/breakwater.log";
   return s;
+}
+
+/// Where the API listens; port 0 was asked for.
+std::string api_address(process& running) {
+  const auto told = ask_and_wait<health_answer>(running.system(), running.actors().api,
+                                                std::chrono::seconds{5}, health_question{});
+  return told && !told->facts.empty() ? told->facts.front().second : "nowhere";
 }
 
 void print_line(std::chrono::seconds since_start, std::size_t total, std::size_t before,
@@ -113,7 +122,9 @@ int demo_command(const demo_options& options) {
   std::printf("redis-server     %s (private, gone with this demo)\n", redis->socket_path().c_str());
   std::printf("exchanges        Binance, Bybit, OKX and Kraken with invented prices, 127.0.0.1:%d\n",
               exchanges.port());
-  std::printf("merged records   %s\n\n", settings.aggregator.stream.c_str());
+  std::printf("merged records   %s\n", settings.aggregator.stream.c_str());
+  std::printf("API              http://%s/health and /api/circuit-breaker/status\n\n",
+              api_address(**running).c_str());
 
   stream_reader reader{redis->socket_path(), settings.aggregator.stream};
   const auto start = clock::now();

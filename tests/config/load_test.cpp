@@ -224,16 +224,14 @@ BOOST_AUTO_TEST_CASE(what_is_odd_but_usable_is_a_warning) {
   const std::vector<row> table{
       {"[spool]\nsync = \"os\"",
        "warning: f.toml:2:1: spool.sync is reserved for a later version and has no effect yet"},
-      {"[api]\nlisten = \"\"\ntoken_file = \"x\"",
-       "warning: f.toml:2:1: api.listen is reserved for a later version and has no effect yet\n"
-       "warning: f.toml:3:1: api.token_file is reserved for a later version and has no effect yet"},
       {"[[bridge]]\nname = \"a\"\n[[bridge]]\nname = \"b\"",
        "warning: f.toml:2:1: bridge.name is reserved for a later version and has no effect yet\n"
        "warning: f.toml:4:1: bridge.name is reserved for a later version and has no effect yet"},
       {"[feeds.coinbase]\nenabled = true",
        "warning: f.toml:2:1: feeds.coinbase.enabled is reserved for a later version and has no effect yet"},
-      {"[breaker.orders]\nopen_duration = 5", "warning: f.toml:2:1: breaker.orders.open_duration is reserved "
-                                              "for a later version and has no effect yet"},
+      {"[breaker.orders]\nalways_pass_actions = [\"CLOSE\"]",
+       "warning: f.toml:2:1: breaker.orders.always_pass_actions is reserved for a later version and has no "
+       "effect yet"},
       {"symbols.list = []", "warning: f.toml:1:16: symbols.list is empty: nothing is followed"},
       {"feeds.okx.symbols = { XRPUSDT = \"XRP-USDT\" }",
        "warning: f.toml:1:23: feeds.okx.symbols.XRPUSDT has no effect: XRPUSDT is not in symbols.list"},
@@ -243,8 +241,8 @@ BOOST_AUTO_TEST_CASE(what_is_odd_but_usable_is_a_warning) {
       {"health.interval = \"1s\"",
        "warning: f.toml:1:19: health.answer_within = \"5s\" is longer than health.interval "
        "= \"1s\": answers may still be due at the next tick"},
-      {"chaos.kill = \"redis\"",
-       "warning: f.toml:1:14: chaos.kill = \"redis\" has no effect while chaos.enabled is false"},
+      {"chaos.enabled = true\napi.listen = \"\"",
+       "warning: f.toml:1:17: chaos.enabled has no effect while api.listen is empty"},
   };
   for (const auto& [text, said] : table) BOOST_TEST_CONTEXT(text) {
       BOOST_TEST(static_cast<bool>(parse(text)));
@@ -268,13 +266,13 @@ BOOST_AUTO_TEST_CASE(all_problems_are_told_at_once_in_the_order_of_the_file) {
                  "level = \"loud\"\n"
                  "[spool]\n"
                  "sync = \"batch\"\n"
-                 "[chaos]\n"
-                 "kill_after = 3\n") ==
+                 "[health]\n"
+                 "interval = 3\n") ==
       "f.toml:2:9: supervisor.grace = \"1ms\" is outside 10ms..720h\n"
       "f.toml:4:19: redis.backoff_initial = \"1h\" is above backoff_max = \"30s\"\n"
       "f.toml:5:1: redis.conect_timeout is unknown; did you mean connect_timeout?\n"
       "f.toml:7:9: log.level = \"loud\" must be one of debug, info, warn, error\n"
-      "f.toml:11:14: chaos.kill_after = 3 must be a duration such as \"30s\" (ms, s, m or h), 10ms..720h\n"
+      "f.toml:11:12: health.interval = 3 must be a duration such as \"30s\" (ms, s, m or h), 10ms..720h\n"
       "warning: f.toml:9:1: spool.sync is reserved for a later version and has no effect yet");
 }
 
@@ -343,10 +341,32 @@ BOOST_FIXTURE_TEST_CASE(a_password_file_must_hold_a_password_and_should_be_priva
   BOOST_TEST(about(gone) == head(gone) + "cannot be read: No such file or directory");
   BOOST_TEST(about(path.string()) == head(path.string()) + "cannot be read: Is a directory");
   const auto empty = write("empty", "\n");
-  BOOST_TEST(about(empty) == head(empty) + "has no password in its first line");
+  BOOST_TEST(about(empty) == head(empty) + "has nothing in its first line");
   const auto open = write("open", "hunter2\n", fs::perms::owner_all | fs::perms::others_read);
   BOOST_TEST(about(open) ==
              "warning: " + head(open) + "can be read by everyone on this machine; chmod 600 it");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_token_is_read_from_its_file_and_needed_beyond_the_loopback, temporary_folder) {
+  const auto loaded =
+      parse("api.token_file = \"" + write("token", "t0ken\n") + "\"\napi.listen = \"0.0.0.0:80\"");
+  BOOST_REQUIRE(loaded);
+  BOOST_TEST(loaded->values.api.token.reveal() == "t0ken");
+  for (const auto* listen : {"127.0.0.1:8000", "127.1.2.3:1", "[::1]:8000", "localhost:0", ""})
+    BOOST_TEST(said_about("api.listen = \"" + std::string{listen} + "\"") == "", listen);
+  for (const auto* listen : {"0.0.0.0:8000", "192.168.1.5:8000", "[::]:8000", "127.evil.example:80"})
+    BOOST_TEST(
+        said_about("api.listen = \"" + std::string{listen} + "\"") ==
+            "f.toml:1:14: api.listen = \"" + std::string{listen} +
+                "\" can be reached from other machines, so api.token_file must name a file with a token; "
+                "or listen on 127.0.0.1",
+        listen);
+  for (const auto* listen :
+       {"8000", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", ":8000", "::1:80"})
+    BOOST_TEST(
+        said_about("api.listen = \"" + std::string{listen} + "\"").find("must be an address and a port") !=
+            std::string::npos,
+        listen);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_file_that_cannot_be_read_is_named_with_what_to_do, temporary_folder) {
@@ -361,7 +381,7 @@ BOOST_FIXTURE_TEST_CASE(a_file_that_cannot_be_read_is_named_with_what_to_do, tem
   BOOST_TEST(load_settings(path.string(), nothing_set).error().detail.find("it is a folder") !=
              std::string::npos);
   BOOST_TEST(static_cast<bool>(load_settings(write("empty.toml", ""), nothing_set)));
-  const auto file = write("good.toml", "[chaos]\nkil = 1\n");
+  const auto file = write("good.toml", "[chaos]\nenable = 1\n");
   BOOST_TEST(load_settings(file, nothing_set).error().detail ==
-             file + ":2:1: chaos.kil is unknown; did you mean kill?");
+             file + ":2:1: chaos.enable is unknown; did you mean enabled?");
 }

@@ -39,6 +39,7 @@ BOOST_AUTO_TEST_CASE(every_member_of_the_settings_has_a_row) {
   BOOST_TEST(keys_of("log") == members_of<log_settings>());
   BOOST_TEST(keys_of("redis") == members_of<redis_settings>() - 1); // password
   BOOST_TEST(keys_of("breaker.redis") == members_of<breaker_settings>());
+  BOOST_TEST(keys_of("breaker.orders") == members_of<breaker_settings>() + members_of<orders_settings>());
   BOOST_TEST(keys_of("symbols") == members_of<symbols_settings>());
   BOOST_TEST(keys_of("feeds") == 1u); // and one section an exchange
   for (const auto* exchange : {"binance", "bybit", "okx", "kraken"})
@@ -47,6 +48,7 @@ BOOST_AUTO_TEST_CASE(every_member_of_the_settings_has_a_row) {
   BOOST_TEST(keys_of("spool") == members_of<spool_settings>());
   BOOST_TEST(keys_of("health") == members_of<health_settings>());
   BOOST_TEST(keys_of("supervisor") == members_of<supervisor_settings>());
+  BOOST_TEST(keys_of("api") == members_of<api_settings>() - 1); // token
   BOOST_TEST(keys_of("chaos") == members_of<chaos_settings>());
 }
 

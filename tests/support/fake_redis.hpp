@@ -1,7 +1,7 @@
 #pragma once
 
-#include "actors/publisher/entry_id.hpp"
 #include "actors/redis/redis_port.hpp"
+#include "actors/support/entry_id.hpp"
 #include "tests/support/fake_time.hpp"
 
 #include <cstddef>

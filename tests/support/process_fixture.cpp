@@ -85,6 +85,7 @@ std::string summary_of(const entry_fields& record) {
 process_fixture::process_fixture() {
   keep_the_log_quiet();
   what.symbols.list = {"BTCUSDT", "ETHUSDT"};
+  what.orders.result_stream.clear(); // fake_redis holds no reads back
   auto stage = spawn([](caf::event_based_actor*) -> caf::behavior {
     return {[](const later_call& call) {
       try {
@@ -110,6 +111,8 @@ void process_fixture::starts() {
   world.redis = redis;
   world.spool = spool;
   world.audit = audit;
+  world.hash = fake_hash;
+  world.breakers = breakers;
   world.clock = time.wall;
   world.on_hang = [this] { ++hangs; };
   world.on_end = [this](const failure& why) { ended = why; };

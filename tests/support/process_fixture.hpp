@@ -5,6 +5,7 @@
 #include "config/settings.hpp"
 #include "tests/support/actor_fixture.hpp"
 #include "tests/support/fake_audit.hpp"
+#include "tests/support/fake_breaker_store.hpp"
 #include "tests/support/fake_exchanges.hpp"
 #include "tests/support/fake_redis.hpp"
 
@@ -125,6 +126,7 @@ struct process_fixture : actor_fixture {
   std::shared_ptr<fake_exchanges> exchanges;
   std::shared_ptr<fake_redis> redis;
   std::shared_ptr<fake_audit> audit = std::make_shared<fake_audit>();
+  std::shared_ptr<fake_breaker_store> breakers = std::make_shared<fake_breaker_store>();
   std::shared_ptr<remembering_spool> spool;
   wired all;
   std::optional<failure> ended;      ///< What on_end said.

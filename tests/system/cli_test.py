@@ -13,7 +13,7 @@ import unittest
 import support
 from support import Breakwater, PrivateRedis, Simulator, breakwater
 
-COMMANDS = ("run", "check", "replay", "simulate", "demo")
+COMMANDS = ("run", "check", "replay", "breaker", "audit", "simulate", "demo")
 
 
 class CommandLine(unittest.TestCase):

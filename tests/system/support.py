@@ -6,9 +6,11 @@ library only. BREAKWATER_BINARY names the binary; without it, build/release/brea
 A test file is run by itself: python3 tests/system/replay_test.py [Class.test] [-v]
 """
 
+import http.client
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -35,11 +37,16 @@ def wait_until(predicate, timeout, what):
         time.sleep(0.02)
 
 
-def free_port():
-    """A TCP port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_port(host="127.0.0.1"):
+    """A TCP port that was free a moment ago, and below those that outgoing connections take."""
+    while True:
+        port = random.randrange(10000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind((host, port))
+                return port
+            except OSError:
+                pass
 
 
 def environment(**changes):
@@ -54,6 +61,18 @@ def breakwater(*words, timeout=30, **changes):
                           timeout=timeout, env=environment(**changes))
 
 
+def in_own_mounts(script):
+    """A wrapper (see Breakwater) in a mount namespace of its own, after the mounts of `script`; $@ is what it runs."""
+    return ("unshare", "--mount", "--propagation", "private", "sh", "-c", f'{script} && exec "$@"', "sh")
+
+
+def own_mounts_are_permitted():
+    if not shutil.which("unshare"):
+        return False
+    mount = 'mount --bind /etc/hosts /etc/hosts'
+    return subprocess.run([*in_own_mounts(mount), "true"], capture_output=True).returncode == 0
+
+
 def id_key(entry_id):
     """A stream entry's id as something to compare: ids are numbers, not texts."""
     return tuple(map(int, entry_id.split("-")))
@@ -64,13 +83,15 @@ class RedisError(Exception):
 
 
 class RespClient:
-    """The little of the Redis protocol that tests need: one command out, one reply in, as text."""
+    """The little of the Redis protocol that tests need: one command out, one reply in, as text. `where` is the path
+    of a Unix socket or (host, port)."""
 
-    def __init__(self, path, timeout=5):
-        self._socket = socket.socket(socket.AF_UNIX)
+    def __init__(self, where, timeout=5):
+        is_tcp = isinstance(where, tuple)
+        self._socket = socket.socket(socket.AF_INET if is_tcp else socket.AF_UNIX)
         self._socket.settimeout(timeout)
         try:
-            self._socket.connect(str(path))
+            self._socket.connect(where if is_tcp else str(where))
         except OSError:
             self._socket.close()
             raise
@@ -84,14 +105,24 @@ class RespClient:
         self._socket.close()
 
     def command(self, *words):
-        words = [str(word).encode() for word in words]
-        self._socket.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(w), w) for w in words))
-        reply = self._reply()
+        reply = self.pipeline(words)[0]
         if isinstance(reply, RedisError):
             raise reply
         return reply
 
-    def _reply(self):
+    def pipeline(self, *commands):
+        """All commands at once, then all replies; errors are among them."""
+        self.send(*commands)
+        return [self.receive() for _ in commands]
+
+    def send(self, *commands):
+        wire = b""
+        for words in commands:
+            words = [str(word).encode() for word in words]
+            wire += b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(w), w) for w in words)
+        self._socket.sendall(wire)
+
+    def receive(self):
         line = self._input.readline()
         if not line.endswith(b"\r\n"):
             raise ConnectionError("redis-server closed the connection")
@@ -108,7 +139,7 @@ class RespClient:
         if kind == b"$":
             return self._input.read(length + 2)[:-2].decode()
         if kind == b"*":
-            return [self._reply() for _ in range(length)]
+            return [self.receive() for _ in range(length)]
         raise ConnectionError(f"not a Redis reply: {line!r}")
 
 
@@ -182,11 +213,13 @@ class PrivateRedis(Process):
     """A redis-server on a Unix socket and a TCP port of its own. stop() and kill() end it, start() brings it back on
     the same addresses. It keeps nothing over a restart unless `persistent`: then all that was acknowledged."""
 
-    def __init__(self, *arguments, persistent=False):
+    def __init__(self, *arguments, persistent=False, host="127.0.0.1", port=None):
         super().__init__()
-        self._arguments = arguments
+        self.arguments = arguments
         self._persistent = persistent
-        self.port = free_port()
+        self.host = host
+        self.port = port or free_port(host)
+        self.password = None  # what cli() has to say first
 
     @property
     def socket_path(self):
@@ -194,16 +227,20 @@ class PrivateRedis(Process):
 
     @property
     def url(self):
-        return f"redis://127.0.0.1:{self.port}/0"
+        return f"redis://{self.host}:{self.port}/0"
 
     @property
     def unix_url(self):
         return f"unix://{self.socket_path}"
 
-    def start(self):
+    def start(self, wait=True):
         keep = ("--appendonly", "yes", "--appendfsync", "always") if self._persistent else ("--appendonly", "no")
-        self._spawn("redis-server", "--bind", "127.0.0.1", "--port", self.port, "--unixsocket", self.socket_path,
-                    "--dir", self.folder, "--save", "", "--daemonize", "no", *keep, *self._arguments)
+        self._spawn("redis-server", "--bind", self.host, "--port", self.port, "--unixsocket", self.socket_path,
+                    "--dir", self.folder, "--save", "", "--daemonize", "no", *keep, *self.arguments)
+        if wait:
+            self.wait_for_answer()
+
+    def wait_for_answer(self):
         self._await(self._answers, 10, "redis-server answers PING")
 
     def stop(self):
@@ -213,6 +250,8 @@ class PrivateRedis(Process):
     def cli(self, *words):
         """One command as redis-cli would send it: redis.cli("XLEN", "key")."""
         with RespClient(self.socket_path) as client:
+            if self.password:
+                client.command("AUTH", self.password)
             return client.command(*words)
 
     def entries(self, stream):
@@ -249,16 +288,19 @@ class Simulator(Process):
 
 class Breakwater(Process):
     """`breakwater run` with a config made of `redis_url`, a data_dir of its own and `urls`, the feeds' addresses by
-    exchange; an exchange without one is disabled. `extra` is TOML behind that, for other tables; `process` goes into
-    [process]; `environment` changes the environment it runs in."""
+    exchange; an exchange without one is disabled. Its API has a port of its own. `process`, `redis` and `api` are more
+    lines of those tables, `extra` is TOML behind all that; `environment` changes the environment it runs in, and
+    `wrapper` is a command that ends in running its arguments, as `env` does."""
 
-    def __init__(self, redis_url, urls=None, extra="", process="", environment=None):
+    def __init__(self, redis_url, urls=None, extra="", process="", environment=None, *, redis="", api="", wrapper=()):
         super().__init__()
         self._redis_url = redis_url
         self._urls = urls or {}
         self._extra = extra
-        self._process = process
+        self._tables = {"process": process, "redis": redis, "api": api}
         self._environment = environment or {}
+        self._wrapper = wrapper
+        self.api_port = free_port()
 
     @property
     def config(self):
@@ -274,9 +316,25 @@ class Breakwater(Process):
             f"[feeds.{name}]\n" + (f'url = "{self._urls[name]}"\n' if name in self._urls else "enabled = false\n")
             for name in EXCHANGES if name != "coinbase")
         self.config.write_text(
-            f'[process]\ndata_dir = "{self.data_dir}"\n{self._process}\n'
-            f'[redis]\nurl = "{self._redis_url}"\n{feeds}\n{self._extra}\n')
-        self._spawn(BINARY, "run", "--config", self.config, env=environment(**self._environment))
+            f'[process]\ndata_dir = "{self.data_dir}"\n{self._tables["process"]}\n'
+            f'[redis]\nurl = "{self._redis_url}"\n{self._tables["redis"]}\n'
+            f'[api]\nlisten = "127.0.0.1:{self.api_port}"\n{self._tables["api"]}\n{feeds}\n{self._extra}\n')
+        self._spawn(*self._wrapper, BINARY, "run", "--config", self.config, env=environment(**self._environment))
+
+    def api(self, method, path, body=None, headers=None):
+        """One request: (status, the answer's JSON). `body` is an object, or text as it is."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.api_port, timeout=5)
+        try:
+            text = json.dumps(body) if isinstance(body, (dict, list)) else body
+            connection.request(method, path, text, headers or {})
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        finally:
+            connection.close()
+
+    def redis_manager(self):
+        """What /health says of the Redis connection."""
+        return self.api("GET", "/health")[1]["redis_manager"]
 
     def log(self):
         return self.output()

@@ -1,6 +1,7 @@
 #include "actors/breaker/breaker_actor.hpp"
 
 #include "tests/support/actor_fixture.hpp"
+#include "tests/support/fake_breaker_store.hpp"
 
 #include <map>
 
@@ -9,14 +10,59 @@ namespace {
 
 struct breaker_fixture : actor_fixture {
   std::vector<audit_record> audited;
+  bool audit_works = true;
+  bool audit_is_slow = false;
+  caf::typed_response_promise<audit_written> unanswered;
+  std::shared_ptr<fake_breaker_store> store = std::make_shared<fake_breaker_store>();
+  audit_actor audit;
   breaker_actor sut;
 
   breaker_fixture() {
-    auto audit = spawn([this](audit_actor::pointer) -> audit_actor::behavior_type {
-      return {[this](const audit_record& record) { audited.push_back(record); },
+    audit = spawn([this](audit_actor::pointer self) -> audit_actor::behavior_type {
+      return {[this](const audit_record& record) {
+                if (record.what == "answer now")
+                  unanswered.deliver(audit_written{1});
+                else
+                  audited.push_back(record);
+              },
+              [this, self](const audit_order& order) -> caf::result<audit_written> {
+                auto answer = self->make_response_promise<audit_written>();
+                if (audit_is_slow) {
+                  unanswered = answer;
+                } else if (audit_works) {
+                  audited.push_back(order.what);
+                  answer.deliver(audit_written{audited.size()});
+                } else {
+                  answer.deliver(make_error(failure{errc::audit_unwritable, "No space left on device"}));
+                }
+                return answer;
+              },
+              [](const audit_tail_request&) { return audit_tail{}; },
               [](const health_question&) { return health_answer{}; }};
     });
-    sut = spawn(breaker_behavior, std::string{"redis"}, breaker_settings{}, audit, wall());
+    starts();
+  }
+  ~breaker_fixture() { end_actors(); }
+
+  void starts(breaker_settings settings = {}) {
+    sut = spawn(breaker_behavior, breaker_options{"redis", settings, wall()}, audit, store);
+  }
+  void begins_again() {
+    caf::anon_send_exit(sut, caf::exit_reason::kill);
+    settle();
+    starts();
+  }
+  breaker_report report() { return *ask<breaker_report>(sut, breaker_question{}); }
+  breaker_order_answer resets(bool override, const std::string& reason = "mended") {
+    return *ask<breaker_order_answer>(sut, breaker_reset{override, reason, "alice", "127.0.0.1:9"});
+  }
+  breaker_order_answer forces_open() {
+    return *ask<breaker_order_answer>(sut, breaker_force_open{"maintenance", "alice", "127.0.0.1:9"});
+  }
+  static std::string detail(const audit_record& record, const std::string& key) {
+    for (const auto& [name, value] : record.details)
+      if (name == key) return value;
+    return "none";
   }
 
   permit ask_permit() { return *ask<permit>(sut, permit_request{}); }
@@ -77,9 +123,119 @@ BOOST_FIXTURE_TEST_CASE(health_tells_state_and_statistics, breaker_fixture) {
   auto told = facts();
   BOOST_TEST(told["state"] == "OPEN");
   BOOST_TEST(told["failure_count"] == "5");
-  BOOST_TEST(told["retry_after_ms"] == "50000");
+  BOOST_TEST(told["retry_at"] == "2026-01-05T00:01:00.000Z");
   BOOST_TEST(told["time_open_ms"] == "10000");
   BOOST_TEST(told["last_failure_at"] == "2026-01-05T00:00:00.000Z");
+}
+
+BOOST_FIXTURE_TEST_CASE(an_unsafe_reset_is_refused_with_reasons_and_audited, breaker_fixture) {
+  given_an_open_breaker();
+  const auto answer = resets(false);
+  BOOST_TEST(!answer.done);
+  BOOST_TEST(answer.refused.size() == 2u);
+  BOOST_TEST((report().phase == breaker_phase::open));
+  const auto& written = audited.back();
+  BOOST_TEST(written.what == "breaker_reset");
+  BOOST_TEST(written.actor == "breaker/redis");
+  BOOST_TEST(detail(written, "granted") == "no");
+  BOOST_TEST(detail(written, "who") == "alice");
+  BOOST_TEST(detail(written, "from") == "127.0.0.1:9");
+  BOOST_TEST(detail(written, "refused").find("5 failures within the last 300 s") != std::string::npos);
+}
+
+BOOST_FIXTURE_TEST_CASE(an_override_resets_and_the_audit_has_it_before_the_move, breaker_fixture) {
+  given_an_open_breaker();
+  const auto answer = resets(true, "Testing");
+  BOOST_TEST(answer.done);
+  BOOST_TEST((answer.report.phase == breaker_phase::closed));
+  BOOST_REQUIRE(audited.size() == 3u); // opened, the order, closed
+  BOOST_TEST(audited[1].what == "breaker_reset");
+  BOOST_TEST(detail(audited[1], "granted") == "yes");
+  BOOST_TEST(detail(audited[1], "override") == "yes");
+  BOOST_TEST(detail(audited[2], "reason") == "reset: Testing");
+  BOOST_TEST(detail(audited[2], "by") == "alice");
+  BOOST_TEST(ask_permit().granted);
+}
+
+BOOST_FIXTURE_TEST_CASE(what_the_audit_cannot_write_does_not_happen, breaker_fixture) {
+  given_an_open_breaker();
+  audit_works = false;
+  const auto answer = ask<breaker_order_answer>(sut, breaker_reset{true, "Testing", "alice", "x"});
+  BOOST_REQUIRE(!answer);
+  BOOST_TEST(static_cast<int>(to_failure(answer.error()).code) == static_cast<int>(errc::audit_unwritable));
+  BOOST_TEST((report().phase == breaker_phase::open));
+  BOOST_TEST(!ask<breaker_order_answer>(sut, breaker_force_open{"x", "alice", "x"}));
+  BOOST_TEST((report().phase == breaker_phase::open));
+}
+
+BOOST_FIXTURE_TEST_CASE(an_audit_that_does_not_answer_is_as_one_that_cannot_write, breaker_fixture) {
+  given_an_open_breaker();
+  audit_is_slow = true;
+  caf::scoped_actor me{sys, true};
+  auto pending = me->request(sut, caf::infinite, breaker_reset{true, "Testing", "alice", "x"});
+  wait(2s);
+  BOOST_TEST(!me->has_next_message());
+  wait(2s);
+  BOOST_REQUIRE(me->has_next_message());
+  pending.receive([](const breaker_order_answer&) { BOOST_ERROR("it was carried out"); },
+                  [](caf::error& error) { BOOST_TEST((to_failure(error).code == errc::audit_unwritable)); });
+  caf::anon_send(audit, audit_record{"answer now", {}, {}}); // too late
+  settle();
+  BOOST_TEST((report().phase == breaker_phase::open));
+  BOOST_TEST(audited.back().what == "breaker_order_abandoned");
+  BOOST_TEST(detail(audited.back(), "order") == "breaker_reset");
+}
+
+BOOST_FIXTURE_TEST_CASE(opened_by_an_operator_it_stays_open_over_a_restart, breaker_fixture) {
+  BOOST_TEST(forces_open().done);
+  begins_again();
+  wait(24h);
+  BOOST_TEST((report().phase == breaker_phase::forced_open));
+  BOOST_TEST(!ask_permit().granted);
+}
+
+BOOST_FIXTURE_TEST_CASE(with_mode_off_it_cannot_be_opened, breaker_fixture) {
+  breaker_settings off;
+  off.mode = breaker_mode::off;
+  starts(off);
+  const auto answer = forces_open();
+  BOOST_TEST(!answer.done);
+  BOOST_TEST(answer.refused.at(0) == "breaker.redis.mode is off: this breaker never opens");
+}
+
+BOOST_FIXTURE_TEST_CASE(state_history_and_statistics_survive_a_restart, breaker_fixture) {
+  succeeds(ask_permit().number);
+  given_an_open_breaker();
+  ask_permit();
+  const auto before = report();
+  const auto moves = ask<breaker_history>(sut, breaker_history_request{10})->moves;
+  begins_again();
+  const auto after = report();
+  BOOST_TEST((after.phase == breaker_phase::open));
+  BOOST_TEST((after.statistics == before.statistics));
+  BOOST_TEST(after.statistics.blocked == 1u);
+  BOOST_TEST((ask<breaker_history>(sut, breaker_history_request{10})->moves == moves));
+  wait(60s); // its timer survived, too
+  BOOST_TEST(audited.back().details[2].second == "HALF_OPEN");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_state_that_cannot_be_read_is_told_and_it_starts_closed, breaker_fixture) {
+  given_an_open_breaker();
+  store->state["redis"] = "{\"version\":99}";
+  begins_again();
+  BOOST_TEST((report().phase == breaker_phase::closed));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_store_that_fails_degrades_health_and_nothing_else, breaker_fixture) {
+  store->fails = true;
+  given_an_open_breaker();
+  wait(60s);
+  succeeds(ask_permit().number);
+  const auto answer = ask<health_answer>(sut, health_question{});
+  BOOST_TEST((answer->level == health_level::degraded));
+  BOOST_TEST(answer->why == "its state cannot be kept: disk on fire");
+  store->fails = false;
+  BOOST_TEST((ask<health_answer>(sut, health_question{})->level == health_level::ok));
 }
 
 } // namespace breakwater::test

@@ -24,14 +24,16 @@ struct rig {
   breaker_settings settings;
   breaker sut;
   mono_time now = start;
+  std::chrono::milliseconds wall_jump{0}; ///< The wall clock was put forward or back.
+  std::vector<std::string> history;
 
   explicit rig(breaker_settings with = {}) : settings(with), sut("redis", with) {}
 
   void wait(std::chrono::milliseconds time) { now += time; }
-  permit ask() { return sut.ask(now); }
-  void succeeds(std::uint64_t permit) { sut.record({permit, true, "", true}, now, wall()); }
-  void fails(std::uint64_t permit) { sut.record({permit, false, "transport: reset", true}, now, wall()); }
-  void returns(std::uint64_t permit) { sut.record({permit, false, "", false}, now, wall()); }
+  permit ask() { return sut.ask(at()); }
+  void succeeds(std::uint64_t permit) { sut.record({permit, true, "", true}, at()); }
+  void fails(std::uint64_t permit) { sut.record({permit, false, "transport: reset", true}, at()); }
+  void returns(std::uint64_t permit) { sut.record({permit, false, "", false}, at()); }
   void call_fails() { fails(ask().number); }
   void call_succeeds() { succeeds(ask().number); }
   void opens() {
@@ -39,12 +41,21 @@ struct rig {
     BOOST_REQUIRE(sut.phase() == open);
   }
   breaker_phase phase() {
-    sut.advance(now);
+    sut.advance(at());
     return sut.phase();
   }
-  wall_time wall() const {
-    return wall_time_from_ms(1767571200000) +
-           std::chrono::duration_cast<std::chrono::milliseconds>(now - start);
+  moment at() const {
+    return {now, wall_time_from_ms(1767571200000) + wall_jump +
+                     std::chrono::duration_cast<std::chrono::milliseconds>(now - start)};
+  }
+  /// The process ends and begins again `away` later: what is left is what was written down.
+  void begins_again(std::chrono::milliseconds away = 0ms) {
+    for (const auto& move : sut.take_moves()) history.push_back(move_text(move));
+    const auto state = state_text(sut.memory(at()));
+    now += away;
+    auto memory = read_memory(state, history);
+    BOOST_REQUIRE(memory);
+    sut = breaker{"redis", settings, std::move(*memory), at()};
   }
 };
 
@@ -171,11 +182,11 @@ BOOST_AUTO_TEST_CASE(a_restored_dependency_ends_the_open_time) {
   rig r;
   r.opens();
   r.wait(20s);
-  r.sut.restored(r.now);
+  r.sut.restored(r.at());
   BOOST_TEST(r.phase() == half_open);
   r.call_succeeds();
   BOOST_TEST(r.phase() == closed);
-  r.sut.restored(r.now);
+  r.sut.restored(r.at());
   BOOST_TEST(r.phase() == closed);
 }
 
@@ -215,7 +226,8 @@ BOOST_AUTO_TEST_CASE(moves_are_numbered_and_say_the_thresholds_in_force) {
   BOOST_TEST((moves[0].number == 1 && moves[0].from == closed && moves[0].to == open));
   BOOST_TEST((moves[0].failures == 5 && moves[0].failure_threshold == 5 && moves[0].open_for == 60s));
   BOOST_TEST(moves[0].reason == "transport: reset");
-  BOOST_TEST(moves[0].breaker == "redis");
+  BOOST_TEST(moves[0].by == "breaker");
+  BOOST_TEST(to_rfc3339(moves[1].at) == "2026-01-05T00:01:00.000Z");
   BOOST_TEST((moves[1].number == 2 && moves[1].from == open && moves[1].to == half_open));
   BOOST_TEST((moves[2].number == 3 && moves[2].from == half_open && moves[2].to == closed));
   BOOST_TEST(r.sut.take_moves().empty());
@@ -229,7 +241,7 @@ BOOST_AUTO_TEST_CASE(counts_the_time_from_leaving_closed_to_closed_again) {
   r.wait(1h);
   r.opens();
   r.wait(10s);
-  auto seen = r.sut.statistics(r.now);
+  auto seen = r.sut.statistics(r.at());
   BOOST_TEST(seen.times_opened == 2u);
   BOOST_TEST((seen.time_open == 70s));
   BOOST_TEST((seen.longest_open == 60s));
@@ -237,7 +249,7 @@ BOOST_AUTO_TEST_CASE(counts_the_time_from_leaving_closed_to_closed_again) {
   BOOST_TEST(seen.successes == 1u);
   BOOST_TEST(seen.failures == 10u);
   r.wait(90s);
-  BOOST_TEST((r.sut.statistics(r.now).longest_open == 100s));
+  BOOST_TEST((r.sut.statistics(r.at()).longest_open == 100s));
 }
 
 BOOST_AUTO_TEST_CASE(observing_it_refuses_nothing_and_counts_what_it_would_have) {
@@ -247,7 +259,7 @@ BOOST_AUTO_TEST_CASE(observing_it_refuses_nothing_and_counts_what_it_would_have)
   r.opens();
   BOOST_TEST(r.ask().granted);
   BOOST_TEST(r.sut.would_block() == 1u);
-  BOOST_TEST(r.sut.statistics(r.now).blocked == 0u);
+  BOOST_TEST(r.sut.statistics(r.at()).blocked == 0u);
   r.wait(60s);
   const auto probe = r.ask();
   const auto other = r.ask();
@@ -264,37 +276,214 @@ BOOST_AUTO_TEST_CASE(off_it_grants_everything_and_stays_closed) {
   rig r{off};
   for (int i = 0; i < 100; ++i) r.call_fails();
   BOOST_TEST(r.phase() == closed);
-  BOOST_TEST(r.sut.statistics(r.now).failures == 100u);
+  BOOST_TEST(r.sut.statistics(r.at()).failures == 100u);
 }
 
+BOOST_AUTO_TEST_CASE(a_result_that_needed_no_permit_closes_a_half_open_breaker) {
+  rig r;
+  r.opens();
+  r.wait(60s);
+  r.succeeds(0);
+  BOOST_TEST(r.phase() == closed);
+}
+
+BOOST_AUTO_TEST_CASE(a_reset_is_safe_once_it_was_quiet_for_the_period) {
+  rig r;
+  BOOST_TEST(r.sut.reset_blocked(r.at()).size() == 1u); // closed: there is nothing to reset
+  BOOST_TEST(r.sut.reset_blocked(r.at()).front() == "the circuit is not active: it is CLOSED");
+  r.opens();
+  r.wait(299s);
+  const auto blocked = r.sut.reset_blocked(r.at());
+  BOOST_REQUIRE(blocked.size() == 2u);
+  BOOST_TEST(blocked[0] == "5 failures within the last 300 s; a safe reset needs fewer than 5");
+  BOOST_TEST(blocked[1] == "the last failure was 299 s ago; a safe reset needs 300 s without one");
+  r.wait(1s + 1ms);
+  BOOST_TEST(r.sut.reset_blocked(r.at()).empty());
+}
+
+BOOST_AUTO_TEST_CASE(one_failure_within_the_period_is_enough_to_make_a_reset_unsafe) {
+  rig r;
+  r.opens();
+  r.wait(10min);
+  r.call_fails(); // the probe
+  r.wait(4min);
+  BOOST_TEST(r.sut.reset_blocked(r.at()).size() == 1u);
+  r.wait(1min + 1ms);
+  BOOST_TEST(r.sut.reset_blocked(r.at()).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_reset_closes_it_and_forgets_the_failures) {
+  rig r;
+  r.opens();
+  r.wait(60s);
+  r.call_fails(); // now it would stay open for 120 s
+  r.sut.reset("mended", "alice", r.at());
+  BOOST_TEST(r.phase() == closed);
+  BOOST_TEST(r.sut.failures() == 0u);
+  const auto move = r.sut.take_moves().back();
+  BOOST_TEST((move.by == "alice" && move.reason == "mended" && move.from == open && move.to == closed));
+  r.opens();
+  BOOST_TEST((r.ask().retry_after == 60s));
+}
+
+BOOST_AUTO_TEST_CASE(a_reset_of_a_closed_breaker_clears_its_count_and_is_no_move) {
+  rig r;
+  for (int i = 0; i < 4; ++i) r.call_fails();
+  r.sut.reset("Testing", "alice", r.at());
+  BOOST_TEST(r.sut.take_moves().empty());
+  for (int i = 0; i < 4; ++i) r.call_fails();
+  BOOST_TEST(r.phase() == closed);
+}
+
+BOOST_AUTO_TEST_CASE(forced_open_only_an_operator_closes_it) {
+  rig r;
+  r.sut.force_open("maintenance", "alice", r.at());
+  BOOST_TEST(r.phase() == forced_open);
+  r.wait(24h);
+  r.sut.restored(r.at());
+  r.succeeds(0);
+  BOOST_TEST(r.phase() == forced_open);
+  const auto refused = r.ask();
+  BOOST_TEST(refused.why == "circuit FORCED_OPEN by an operator: maintenance");
+  BOOST_TEST((refused.retry_after == breaker::ask_again_after));
+  BOOST_TEST(!r.sut.report(r.at()).retry_at);
+  r.sut.force_open("again", "bob", r.at());
+  BOOST_TEST(r.sut.take_moves().size() == 1u);
+  r.sut.reset("done", "alice", r.at());
+  BOOST_TEST(r.ask().granted);
+}
+
+BOOST_AUTO_TEST_CASE(forcing_an_open_breaker_keeps_its_open_time_as_one) {
+  rig r;
+  r.opens();
+  r.wait(30s);
+  r.sut.force_open("maintenance", "alice", r.at());
+  r.wait(30s);
+  const auto told = r.sut.report(r.at());
+  BOOST_TEST(told.statistics.times_opened == 1u);
+  BOOST_TEST((told.statistics.time_open == 60s));
+  BOOST_TEST(to_rfc3339(*told.opened_at) == "2026-01-05T00:00:00.000Z");
+  BOOST_TEST(told.trigger == "maintenance");
+}
+
+BOOST_AUTO_TEST_CASE(a_report_says_all_there_is_to_know) {
+  rig r;
+  auto told = r.sut.report(r.at());
+  BOOST_TEST((told.name == "redis" && told.mode == "enforce" && told.failure_threshold == 5));
+  BOOST_TEST((!told.last_failure_at && !told.opened_at && !told.retry_at && told.trigger.empty()));
+  r.opens();
+  r.wait(20s);
+  told = r.sut.report(r.at());
+  BOOST_TEST((told.phase == open));
+  BOOST_TEST((told.trigger == "transport: reset" && told.last_failure == "transport: reset"));
+  BOOST_TEST(to_rfc3339(*told.last_failure_at) == "2026-01-05T00:00:00.000Z");
+  BOOST_TEST(to_rfc3339(*told.retry_at) == "2026-01-05T00:01:00.000Z");
+  BOOST_TEST(!told.reset_blocked.empty());
+}
+
+BOOST_AUTO_TEST_CASE(history_is_newest_first_and_bounded) {
+  rig r;
+  for (std::size_t i = 0; i < breaker::max_history; ++i) {
+    r.sut.force_open("on", "alice", r.at());
+    r.sut.reset("off", "alice", r.at());
+  }
+  BOOST_TEST(r.sut.history(1000).moves.size() == breaker::max_history);
+  const auto two = r.sut.history(2).moves;
+  BOOST_REQUIRE(two.size() == 2u);
+  BOOST_TEST((two[0].number == 2 * breaker::max_history && two[1].number == two[0].number - 1));
+}
+
+BOOST_AUTO_TEST_CASE(everything_survives_a_restart) {
+  rig r;
+  r.opens();
+  r.wait(10s);
+  r.begins_again(5s);
+  BOOST_TEST(r.phase() == open);
+  const auto told = r.sut.report(r.at());
+  BOOST_TEST((told.failures == 5 && told.trigger == "transport: reset"));
+  BOOST_TEST((told.statistics.time_open == 15s)); // also while nobody ran
+  BOOST_TEST(told.statistics.allowed == 5u);
+  BOOST_TEST((r.ask().retry_after == 45s));
+  BOOST_TEST(r.sut.history(10).moves.size() == 1u);
+  r.wait(45s);
+  r.call_succeeds();
+  r.begins_again();
+  BOOST_TEST(r.phase() == closed);
+  BOOST_TEST(r.sut.history(10).moves.front().number == 3u);
+  BOOST_TEST((r.sut.statistics(r.at()).longest_open == 60s));
+  r.sut.force_open("maintenance", "alice", r.at());
+  BOOST_TEST(r.sut.reset_blocked(r.at()).size() == 2u); // the failures are remembered, too
+}
+
+BOOST_AUTO_TEST_CASE(forced_open_survives_a_restart) {
+  rig r;
+  r.sut.force_open("maintenance", "alice", r.at());
+  r.begins_again(24h);
+  BOOST_TEST(r.phase() == forced_open);
+  BOOST_TEST(!r.ask().granted);
+}
+
+BOOST_AUTO_TEST_CASE(a_wall_clock_that_jumps_while_nobody_runs_does_not_keep_it_open) {
+  for (const auto jump : {std::chrono::milliseconds{-720h}, std::chrono::milliseconds{720h}}) {
+    rig r;
+    r.opens();
+    r.wall_jump = jump;
+    r.begins_again();
+    BOOST_TEST((r.phase() == closed || r.sut.next_wake().value_or(r.now) <= r.now + 60s));
+    r.wait(60s);
+    BOOST_TEST(r.ask().granted);
+    BOOST_TEST((r.sut.statistics(r.at()).time_open >= 0ms));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_open_breaker_closes_when_it_begins_again_with_mode_off) {
+  rig r;
+  r.opens();
+  r.settings.mode = breaker_mode::off;
+  r.begins_again();
+  BOOST_TEST(r.phase() == closed);
+  BOOST_TEST(r.sut.take_moves().back().reason == "mode is off");
+}
+
+BOOST_AUTO_TEST_CASE(a_long_reason_is_cut) {
+  rig r;
+  for (int i = 0; i < 5; ++i) r.sut.record({0, false, std::string(100000, 'x'), true}, r.at());
+  BOOST_TEST(r.sut.report(r.at()).trigger.size() == breaker::max_reason);
+}
+
+/// One million steps of calls, lost permits, clock jumps, operators and restarts.
 BOOST_AUTO_TEST_CASE(random_callers_never_get_it_stuck) {
   for (const std::size_t probes : {1u, 3u}) {
     breaker_settings with;
     with.half_open_probes = probes;
     rig r{with};
     std::mt19937 random{static_cast<unsigned>(probes)};
-    const auto chance = [&](unsigned percent) { return random() % 100 < percent; };
+    const auto chance = [&](unsigned thousandth) { return random() % 1000 < thousandth; };
     std::deque<std::uint64_t> out;
-    std::uint64_t asked = 0, reported = 0, last_move = 0;
+    std::uint64_t asked = 0, reported = 0, last_move = 0, restarts = 0;
     breaker_phase last = closed;
     bool down = false;
-    for (int i = 0; i < 100000; ++i) {
-      if (chance(1)) down = !down;
-      if (chance(30)) r.wait(std::chrono::milliseconds{random() % 2000});
-      if (chance(1)) r.wait(std::chrono::milliseconds{random() % 1000000});
-      if (chance(1)) r.sut.restored(r.now);
+    for (int i = 0; i < 500000; ++i) {
+      if (chance(10)) down = !down;
+      if (chance(300)) r.wait(std::chrono::milliseconds{random() % 2000});
+      if (chance(10)) r.wait(std::chrono::milliseconds{random() % 1000000});
+      if (chance(5))
+        r.wall_jump += std::chrono::milliseconds{static_cast<int>(random() % 20000000) - 10000000};
+      if (chance(10)) r.sut.restored(r.at());
+      if (chance(2)) r.sut.force_open("on", "alice", r.at());
+      if (chance(3)) r.sut.reset("off", "alice", r.at());
       const bool due = r.sut.next_wake() && *r.sut.next_wake() <= r.now;
-      if (chance(60)) {
+      if (chance(600)) {
         const auto leave = r.ask();
         ++asked;
         BOOST_REQUIRE((leave.granted == (leave.number != 0)));
         BOOST_REQUIRE((leave.granted || (!leave.why.empty() && leave.retry_after > 0ms)));
         BOOST_REQUIRE((!due || r.sut.phase() != open)); // an open time that is over is over when asked
-        if (leave.granted && !chance(10)) out.push_back(leave.number); // the others are lost
-      } else if (!out.empty() && !chance(10)) {
+        if (leave.granted && !chance(100)) out.push_back(leave.number); // the others are lost
+      } else if (!out.empty() && !chance(100)) {
         const auto number = out.front();
         out.pop_front();
-        if (chance(5)) {
+        if (chance(50)) {
           r.returns(number);
         } else {
           ++reported;
@@ -304,28 +493,51 @@ BOOST_AUTO_TEST_CASE(random_callers_never_get_it_stuck) {
         ++reported;
         r.fails(0);
       }
+      const auto phase = r.sut.phase();
       BOOST_REQUIRE(r.sut.probes_out() <= probes);
-      BOOST_REQUIRE((r.sut.phase() == half_open || r.sut.probes_out() == 0));
-      BOOST_REQUIRE((r.sut.phase() != closed || r.sut.failures() < with.failure_threshold));
+      BOOST_REQUIRE((phase == half_open || r.sut.probes_out() == 0));
+      BOOST_REQUIRE((phase != closed || r.sut.failures() < with.failure_threshold));
+      BOOST_REQUIRE((phase != open || *r.sut.next_wake() <= r.now + with.max_open_duration));
       for (const auto& move : r.sut.take_moves()) {
         BOOST_REQUIRE(move.number == ++last_move);
         BOOST_REQUIRE(move.from == last);
         BOOST_REQUIRE(((move.from == closed && move.to == open) ||
                        (move.from == open && move.to == half_open) ||
-                       (move.from == half_open && (move.to == open || move.to == closed))));
+                       (move.from == half_open && (move.to == open || move.to == closed)) ||
+                       (move.by == "alice" && (move.to == closed || move.to == forced_open))));
         last = move.to;
+        r.history.push_back(move_text(move));
       }
-      BOOST_REQUIRE(last == r.sut.phase());
-      const auto seen = r.sut.statistics(r.now);
+      BOOST_REQUIRE(last == phase);
+      const auto seen = r.sut.statistics(r.at());
       BOOST_REQUIRE(seen.allowed + seen.blocked == asked);
       BOOST_REQUIRE(seen.successes + seen.failures == reported);
       BOOST_REQUIRE((seen.longest_open <= seen.time_open));
       if (i % 1000 == 0) { // whatever state it is in: the longest time later somebody gets through
         auto later = r.sut;
-        BOOST_REQUIRE(later.ask(r.now + with.max_open_duration + breaker::probe_deadline).granted);
+        if (phase == forced_open) later.reset("off", "alice", r.at());
+        auto at = r.at();
+        at.mono += with.max_open_duration + breaker::probe_deadline;
+        BOOST_REQUIRE(later.ask(at).granted);
+      }
+      if (chance(1)) {
+        const auto before = r.sut.statistics(r.at());
+        if (r.history.size() > breaker::max_history)
+          r.history.erase(r.history.begin(), r.history.end() - breaker::max_history);
+        const auto moves = r.sut.history(1000).moves;
+        r.begins_again();
+        out.clear(); // whoever had a permit is gone
+        ++restarts;
+        const auto after = r.sut.statistics(r.at());
+        BOOST_REQUIRE((after.allowed == before.allowed && after.blocked == before.blocked &&
+                       after.successes == before.successes && after.failures == before.failures &&
+                       after.times_opened == before.times_opened));
+        BOOST_REQUIRE((r.sut.phase() == phase));
+        BOOST_REQUIRE((r.sut.history(1000).moves == moves));
       }
     }
-    BOOST_TEST(last_move > 100u); // it did move about
+    BOOST_TEST(last_move > 1000u); // it did move about
+    BOOST_TEST(restarts > 100u);
   }
 }
 

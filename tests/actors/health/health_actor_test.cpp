@@ -12,6 +12,8 @@ using namespace breakwater::test;
 
 namespace {
 
+using any_actor = caf::typed_actor<caf::reacts_to<wake>, tells_health>;
+
 /// Health writes a line each tick; a day of them helps nobody.
 struct quiet_log {
   quiet_log() {
@@ -29,7 +31,7 @@ struct health_fixture : actor_fixture {
     health_level level = health_level::ok;
     std::vector<mono_time> asked_at;
     std::vector<caf::typed_response_promise<health_answer>> owed;
-    health_actor who; ///< Woken, it gives the first answer it owes.
+    any_actor who; ///< Woken, it gives the first answer it owes.
   };
 
   health_settings settings;
@@ -41,7 +43,7 @@ struct health_fixture : actor_fixture {
 
   void watches(const std::string& name) {
     auto& of = parts[name];
-    of.who = spawn([this, &of](health_actor::pointer self) -> health_actor::behavior_type {
+    of.who = spawn([this, &of](any_actor::pointer self) -> any_actor::behavior_type {
       return {[&of](wake) { of.owed.front().deliver(health_answer{}); }, // too late by now
               [this, &of, self](health_question) -> caf::result<health_answer> {
                 of.asked_at.push_back(now());
@@ -62,7 +64,7 @@ struct health_fixture : actor_fixture {
               [](health_question) { return health_answer{}; }};
     });
     began = now();
-    sut = spawn(health_behavior, settings, everyone, supervisor);
+    sut = spawn(health_behavior, settings, everyone, supervisor, wall());
     settle();
   }
   std::string level() { return ask<health_answer>(sut, health_question{})->facts.at(1).second; }
@@ -86,6 +88,39 @@ BOOST_AUTO_TEST_CASE(everyone_is_asked_every_30_s_for_a_day) {
   BOOST_TEST(ticks() == "2880");
   BOOST_TEST(unresponsive.empty());
   BOOST_TEST(level() == "ok");
+}
+
+BOOST_AUTO_TEST_CASE(the_report_is_that_of_the_last_tick_and_comes_at_once) {
+  watches("a");
+  watches("b");
+  parts["b"].answers = false;
+  start();
+  auto told = *ask<health_report>(sut, health_report_request{});
+  BOOST_TEST(!told.as_of);
+  BOOST_TEST(told.parts.size() == 2u);
+  wait(35s);
+  told = *ask<health_report>(sut, health_report_request{});
+  BOOST_TEST_REQUIRE(told.as_of.has_value());
+  BOOST_TEST(to_rfc3339(*told.as_of) == "2026-01-05T00:00:35.000Z");
+  BOOST_TEST((told.parts[0].name == "a" && told.parts[0].answer.level == health_level::ok));
+  BOOST_TEST(
+      (told.parts[1].answer.level == health_level::critical && told.parts[1].answer.why == "no answer"));
+}
+
+BOOST_AUTO_TEST_CASE(a_tick_has_its_time_to_answer_also_when_that_is_as_long_as_the_interval) {
+  settings.answer_within = settings.interval;
+  watches("slow");
+  parts["slow"].answers = false;
+  start();
+  wait(31s);
+  for (int i = 0; i < 4; ++i) {
+    caf::anon_send(parts["slow"].who, wake{}); // answers a second after it was asked
+    settle();
+    parts["slow"].owed.erase(parts["slow"].owed.begin());
+    BOOST_TEST(level() == "ok");
+    wait(30s);
+  }
+  BOOST_TEST(unresponsive.empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_late_tick_does_not_shift_the_later_ones) {

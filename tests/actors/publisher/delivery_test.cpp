@@ -216,6 +216,25 @@ BOOST_FIXTURE_TEST_CASE(a_redis_older_than_it_was_gets_only_what_it_lost, delive
   BOOST_TEST(sut->counted().acknowledged == 25u);
 }
 
+BOOST_FIXTURE_TEST_CASE(records_that_ran_without_their_refused_multi_leave_no_hole_behind, delivery_fixture) {
+  given_accepted(5);
+  run();
+  given_accepted(4);
+  auto step = sut->next(now);
+  BOOST_REQUIRE(step);
+  auto wire = *step->what.wire; // MULTI and the first XADD are refused; the others are stored, one by one
+  wire.replace(wire.find("MULTI"), 5, "MULTX").replace(wire.find("XADD"), 4, "XADX");
+  step->what.wire = std::make_shared<const std::string>(wire);
+  answer(*step);
+  BOOST_TEST(in_stream().size() == 8u);
+  now += 31s;
+  run();
+  BOOST_TEST(in_stream() == (one_to(5) + std::vector<std::string>{"7", "8", "9", "6"}));
+  BOOST_TEST(was_told(event::publisher_restamped));
+  BOOST_TEST(!was_told(event::publisher_intruder));
+  BOOST_TEST(sut->counted().acknowledged == 9u);
+}
+
 BOOST_AUTO_TEST_CASE(a_redis_older_than_what_is_retained_is_a_hole_that_is_told) {
   delivery_fixture f;
   f.limits.retain_bytes = 1; // nothing is retained

@@ -94,8 +94,8 @@ struct rig {
   void answered(std::vector<redis_reply> replies) {
     hear(link_answered{last_tag, std::make_shared<const std::vector<redis_reply>>(std::move(replies))});
   }
-  void call(std::uint64_t number) {
-    perform(sut.submit(number, std::make_shared<std::string>("*1\r\n$4\r\nPING\r\n"), 1, now));
+  void call(std::uint64_t number, milliseconds blocks_for = {}) {
+    perform(sut.submit(number, std::make_shared<std::string>("*1\r\n$4\r\nPING\r\n"), 1, blocks_for, now));
   }
   /// Time passes, the link is woken whenever it wants to be.
   void wait(mono_time::duration time) {
@@ -212,7 +212,7 @@ BOOST_AUTO_TEST_CASE(waits_while_redis_loads_keeps_the_connection_and_counts_no_
   BOOST_TEST(r.wanted() == "send PING");
   r.answered({status("PONG")});
   BOOST_TEST(r.wanted() == "say redis_connected, ready 1");
-  BOOST_TEST(r.sut.statistics(r.now).connection_attempts == 1u);
+  BOOST_TEST(r.sut.report(r.now).connection_attempts == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(an_eta_of_hours_is_not_believed) {
@@ -263,7 +263,7 @@ BOOST_AUTO_TEST_CASE(a_loss_is_one_failure_however_many_calls_were_out) {
   BOOST_TEST(r.wanted() ==
              "drop, call 1 failed, call 2 failed, say redis_lost, count transport: connection reset");
   BOOST_TEST(r.sut.phase() == link_phase::backing_off);
-  BOOST_TEST(r.sut.statistics(r.now).failed_operations == 2u);
+  BOOST_TEST(r.sut.report(r.now).failed_operations == 2u);
 }
 
 BOOST_AUTO_TEST_CASE(says_that_it_reconnected_before_it_says_connected) {
@@ -278,11 +278,11 @@ BOOST_AUTO_TEST_CASE(says_that_it_reconnected_before_it_says_connected) {
   r.wanted();
   r.answered({status("OK"), status("PONG")});
   BOOST_TEST(r.wanted() == "say redis_reconnected, say redis_connected, ready 3");
-  const auto seen = r.sut.statistics(r.now);
+  const auto seen = r.sut.report(r.now);
   BOOST_TEST(seen.reconnects == 1u);
   BOOST_TEST(seen.reconnects_last_hour == 1u);
   r.wait(1h);
-  BOOST_TEST(r.sut.statistics(r.now).reconnects_last_hour == 0u);
+  BOOST_TEST(r.sut.report(r.now).reconnects_last_hour == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(the_backoff_starts_anew_only_after_ten_stable_seconds) {
@@ -322,6 +322,54 @@ BOOST_AUTO_TEST_CASE(gives_up_a_connection_that_answers_nothing_for_the_commands
                            "within command_timeout");
 }
 
+BOOST_AUTO_TEST_CASE(a_blocking_read_has_its_own_time_and_then_the_commands) {
+  rig r;
+  r.given_a_ready_link();
+  r.call(7, 5s);
+  r.wait(10s - 1ms);
+  BOOST_TEST(r.wanted() == "send PING");
+  r.wait(1ms);
+  BOOST_TEST(r.wanted() ==
+             "drop, call 7 failed, say redis_lost, count transport: no answer within command_timeout");
+}
+
+BOOST_AUTO_TEST_CASE(a_health_ping_behind_a_blocking_read_waits_for_it) {
+  rig r;
+  r.given_a_ready_link();
+  r.wait(27s);
+  r.call(7, 5s);
+  r.wanted();
+  r.wait(4s); // the ping went out, and Redis holds the read back
+  BOOST_TEST(r.wanted() == "send PING");
+  r.wait(3s);
+  BOOST_TEST(r.wanted() == "");
+}
+
+BOOST_AUTO_TEST_CASE(the_password_can_change_between_two_connections) {
+  rig r{with_login()};
+  r.begin();
+  r.connected();
+  r.answered({error("WRONGPASS invalid username-password pair"), error("NOAUTH Authentication required."),
+              error("NOAUTH Authentication required."), error("NOAUTH Authentication required.")});
+  BOOST_TEST(r.sut.report(r.now).last_error_class == "configuration");
+  r.sut.use_password(secret{"mended"});
+  r.wait(30s);
+  r.connected();
+  BOOST_TEST(r.last_wire.find("mended") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(the_class_of_the_last_error_is_reported_also_of_one_that_is_no_failure) {
+  rig r;
+  r.given_a_ready_link();
+  r.call(1);
+  r.answered({error(loading)});
+  const auto told = r.sut.report(r.now);
+  BOOST_TEST((told.last_error == loading && told.last_error_class == "waiting"));
+  BOOST_TEST(told.consecutive_failures == 0u);
+  r.closed();
+  BOOST_TEST(r.sut.report(r.now).last_error_class == "transport");
+}
+
 BOOST_AUTO_TEST_CASE(a_queue_that_moves_is_no_dead_link) {
   rig r;
   r.given_a_ready_link();
@@ -344,8 +392,8 @@ BOOST_AUTO_TEST_CASE(pings_each_health_interval_and_only_pong_in_time_counts) {
   BOOST_TEST(r.wanted() == "send PING");
   r.wait(1ms);
   r.answered({status("PONG")});
-  BOOST_TEST((r.sut.statistics(r.now).last_round_trip == 1ms));
-  BOOST_TEST((*r.sut.statistics(r.now).last_health_check == r.wall()));
+  BOOST_TEST((r.sut.report(r.now).last_round_trip == 1ms));
+  BOOST_TEST((*r.sut.report(r.now).last_health_check == r.wall()));
   r.wait(30s - 1ms);
   BOOST_TEST(r.wanted() == "send PING");
   r.wait(5s);
@@ -412,7 +460,7 @@ BOOST_AUTO_TEST_CASE(refused_writes_and_wrong_targets_keep_the_connection) {
   r.call(2);
   r.answered({error("WRONGTYPE x")});
   BOOST_TEST(r.sut.ready());
-  const auto seen = r.sut.statistics(r.now);
+  const auto seen = r.sut.report(r.now);
   BOOST_TEST(seen.failed_operations == 1u);
   BOOST_TEST(seen.successful_operations == 1u);
   BOOST_TEST(seen.consecutive_failures == 0u);

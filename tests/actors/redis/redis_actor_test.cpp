@@ -5,6 +5,7 @@
 #include "actors/support/relay.hpp"
 #include "actors/support/resp.hpp"
 #include "tests/support/actor_fixture.hpp"
+#include "tests/support/fake_breaker_store.hpp"
 
 #include <filesystem>
 #include <fstream>
@@ -104,7 +105,9 @@ struct redis_fixture : actor_fixture {
 
   void given_redis(breaker_settings guard = {}) {
     auto audit = spawn([](audit_actor::pointer) -> audit_actor::behavior_type {
-      return {[](const audit_record&) {}, [](const health_question&) { return health_answer{}; }};
+      return {[](const audit_record&) {}, [](const audit_order&) { return audit_written{}; },
+              [](const audit_tail_request&) { return audit_tail{}; },
+              [](const health_question&) { return health_answer{}; }};
     });
     auto listener = spawn([this](publisher_actor::pointer) -> publisher_actor::behavior_type {
       return {[](const record_batch&) { return intake_answer{}; },
@@ -112,10 +115,11 @@ struct redis_fixture : actor_fixture {
               [](const drain_request&) { return drained{}; },
               [](const health_question&) { return health_answer{}; }};
     });
-    breaker = spawn(breaker_behavior, std::string{"redis"}, guard, audit, wall_now);
+    breaker = spawn(breaker_behavior, breaker_options{"redis", guard, wall_now}, audit,
+                    std::shared_ptr<breaker_store_port>{std::make_shared<fake_breaker_store>()});
     bind_relay(caf::actor_cast<caf::strong_actor_ptr>(breaker_address),
                caf::actor_cast<caf::strong_actor_ptr>(breaker));
-    redis_options options{.settings = {}, .instance = "a", .role = "publish", .clock = wall_now};
+    redis_options options{.settings = {}, .instance = "a", .clock = wall_now};
     options.settings.backoff_jitter = 0;
     sut = spawn(redis_behavior, options, breaker_address, std::vector{listener},
                 std::shared_ptr<redis_port>{server});
@@ -400,6 +404,79 @@ BOOST_FIXTURE_TEST_CASE(health_is_critical_while_redis_is_away, redis_fixture) {
   BOOST_TEST(told_facts["connected"] == "false");
   BOOST_TEST(told_facts["phase"] == "backing_off");
   BOOST_TEST(told_facts["last_error"] == "Connection reset by peer");
+}
+
+/// A read that Redis may hold back for 5 s.
+redis_commands blocking_read() {
+  auto wire = std::make_shared<std::string>();
+  append_command(*wire, {"XREAD", "BLOCK", "5000", "STREAMS", "results", "0-0"});
+  return {std::move(wire), 1, any_connection, redis_lane::reads, 5s};
+}
+
+BOOST_FIXTURE_TEST_CASE(blocking_reads_have_a_connection_of_their_own, redis_fixture) {
+  given_redis();
+  BOOST_TEST(server->open.size() == 1u);
+  BOOST_TEST(!ask<redis_replies>(sut, blocking_read())); // it is opened by this, and not there yet
+  BOOST_TEST(server->open.size() == 2u);
+  const auto read = ask<redis_replies>(sut, blocking_read());
+  BOOST_REQUIRE(read);
+  const auto command = call();
+  BOOST_REQUIRE(command);
+  BOOST_TEST(read->connection != command->connection);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_read_that_redis_holds_back_holds_up_nobody, redis_fixture) {
+  given_redis();
+  BOOST_TEST(!ask<redis_replies>(sut, blocking_read()));
+  server->silent = true;
+  caf::scoped_actor me{sys, true};
+  auto pending = me->request(sut, caf::infinite, blocking_read());
+  settle();
+  server->silent = false;
+  wait(9s);
+  BOOST_TEST(bool{call()});
+  BOOST_TEST(!me->has_next_message());
+  wait(1s); // 5 s that Redis may take, 5 s of command_timeout
+  BOOST_REQUIRE(me->has_next_message());
+  pending.receive([](redis_replies&) { BOOST_ERROR("it was answered"); },
+                  [](caf::error& error) { BOOST_TEST((to_failure(error).code == errc::redis_unavailable)); });
+  wait(1s); // opened again
+  BOOST_TEST(bool{ask<redis_replies>(sut, blocking_read())});
+  check_order({"redis_reads_connected", "redis_reads_lost"});
+}
+
+BOOST_FIXTURE_TEST_CASE(what_becomes_of_a_read_is_no_outcome_for_the_breaker, redis_fixture) {
+  given_redis();
+  BOOST_TEST(!ask<redis_replies>(sut, blocking_read()));
+  const auto before = facts_of(breaker);
+  server->next_answer = {{.what = redis_reply::kind::error, .text = "MASTERDOWN Link is down", .items = {}}};
+  BOOST_TEST(bool{ask<redis_replies>(sut, blocking_read())});
+  for (auto& [number, events] : std::map{server->open}) // both connections end at once: one failure
+    events({number, link_closed{"Connection reset by peer", {}}});
+  settle();
+  const auto after = facts_of(breaker);
+  BOOST_TEST(std::stoi(after.at("failures")) == std::stoi(before.at("failures")) + 1);
+  BOOST_TEST(after.at("failure_count") == "1");
+}
+
+BOOST_FIXTURE_TEST_CASE(an_open_circuit_refuses_reads_too, redis_fixture) {
+  given_redis();
+  BOOST_TEST(!ask<redis_replies>(sut, blocking_read()));
+  BOOST_TEST(bool{ask<redis_replies>(sut, blocking_read())});
+  ask<breaker_order_answer>(breaker, breaker_force_open{"maintenance", "alice", "x"});
+  const auto refused = ask<redis_replies>(sut, blocking_read());
+  BOOST_REQUIRE(!refused);
+  BOOST_TEST(to_failure(refused.error()).detail == "circuit FORCED_OPEN by an operator: maintenance");
+}
+
+BOOST_FIXTURE_TEST_CASE(the_report_is_of_the_connection_for_commands, redis_fixture) {
+  given_redis();
+  BOOST_TEST(bool{call()});
+  const auto report = *ask<redis_report>(sut, redis_question{});
+  BOOST_TEST((report.connected && report.healthy && report.phase == "ready"));
+  BOOST_TEST(report.address == "redis://127.0.0.1:6379/0");
+  BOOST_TEST(
+      (report.connection_attempts == 1u && report.successful_operations >= 1u && report.reconnects == 0u));
 }
 
 } // namespace breakwater::test

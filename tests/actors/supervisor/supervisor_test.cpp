@@ -16,7 +16,7 @@ namespace {
 using journal = std::vector<std::string>;
 
 /// A child with any interface; what it is told makes it fail.
-using any_child = health_actor;
+using any_child = caf::typed_actor<caf::reacts_to<wake>, tells_health>;
 constexpr wake fail{1}, end_by_itself{2}, work{3};
 
 struct any_child_state {
@@ -53,6 +53,8 @@ struct supervisor_fixture : actor_fixture {
   supervisor_fixture() {
     options.audit = spawn([this](audit_actor::pointer) -> audit_actor::behavior_type {
       return {[this](const audit_record& record) { audited.push_back(record); },
+              [](const audit_order&) { return audit_written{}; },
+              [](const audit_tail_request&) { return audit_tail{}; },
               [](health_question) { return health_answer{}; }};
     });
     options.on_hang = [this] { ++hangs; };
@@ -291,6 +293,8 @@ BOOST_AUTO_TEST_CASE(a_failure_of_the_audit_itself_is_audited_once_it_is_back) {
   specs.push_back(child("audit", audit, [this](caf::actor_system&) -> audit_actor {
     return spawn([this](self_ptr<audit_actor, fake_audit_state>) -> audit_actor::behavior_type {
       return {[this](const audit_record& record) { audited.push_back(record); },
+              [](const audit_order&) { return audit_written{}; },
+              [](const audit_tail_request&) { return audit_tail{}; },
               [](health_question) { return health_answer{}; }};
     });
   }));

@@ -10,7 +10,7 @@ using namespace breakwater;
 
 namespace {
 
-constexpr auto event_count = static_cast<std::size_t>(event::chaos_armed) + 1;
+constexpr auto event_count = static_cast<std::size_t>(event::chaos_ordered) + 1;
 
 } // namespace
 

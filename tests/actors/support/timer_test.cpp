@@ -13,6 +13,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
+using any_actor = caf::typed_actor<caf::reacts_to<wake>, tells_health>;
+
 /// An actor whose only job is to be woken; HEALTH's interface has what that needs.
 struct sleeper_state {
   static inline const char* name = "sleeper";
@@ -25,7 +27,7 @@ struct timer_fixture : test::actor_fixture {
   std::vector<std::chrono::milliseconds> woken_after;
 
   void sleep_until_all_are_due() {
-    spawn([this](self_ptr<health_actor, sleeper_state> self) -> health_actor::behavior_type {
+    spawn([this](self_ptr<any_actor, sleeper_state> self) -> any_actor::behavior_type {
       for (const auto wait : due_after) self->state.next.set(self, start + wait);
       self->state.next.set(self, std::nullopt);
       return {[this, self](wake which) {

@@ -1,4 +1,4 @@
-#include "actors/publisher/entry_id.hpp"
+#include "actors/support/entry_id.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -1,0 +1,290 @@
+#include "actors/api/answers.hpp"
+
+#include "actors/api/json_answer.hpp"
+#include "actors/support/breaker_json.hpp"
+#include "actors/support/redis_health.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <string_view>
+
+namespace breakwater {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+json or_null(const std::string& text) { return text.empty() ? json{} : json(text); }
+json or_null(const std::optional<wall_time>& at) { return at ? json(to_rfc3339(*at)) : json{}; }
+
+std::string joined(const std::vector<std::string>& reasons) {
+  std::string all;
+  for (const auto& reason : reasons) (all += all.empty() ? "" : "; ") += reason;
+  return all;
+}
+
+json json_of(const breaker_statistics& seen) {
+  return {{"allowed_orders", seen.allowed},
+          {"blocked_orders", seen.blocked},
+          {"would_block_orders", seen.would_block},
+          {"successes", seen.successes},
+          {"failures", seen.failures},
+          {"times_opened", seen.times_opened},
+          {"time_open_ms", seen.time_open.count()},
+          {"longest_open_ms", seen.longest_open.count()}};
+}
+
+json json_of(const breaker_report& told) {
+  return {{"name", told.name},
+          {"active", told.phase != breaker_phase::closed},
+          {"state", to_string(told.phase)},
+          {"mode", told.mode},
+          {"failure_count", told.failures},
+          {"threshold", told.failure_threshold},
+          {"last_failure", or_null(told.last_failure_at)},
+          {"last_failure_reason", or_null(told.last_failure)},
+          {"trigger_reason", or_null(told.trigger)},
+          {"opened_at", or_null(told.opened_at)},
+          {"retry_at", or_null(told.retry_at)},
+          {"can_reset", told.reset_blocked.empty()},
+          {"reset_blocked_reason", or_null(joined(told.reset_blocked))},
+          {"statistics", json_of(told.statistics)}};
+}
+
+json json_of(const breaker_reports& reports) {
+  auto all = json::object();
+  for (const auto& told : reports) all[told.name] = json_of(told);
+  return all;
+}
+
+json facts_of(const health_answer& answer) {
+  auto facts = json::object();
+  for (const auto& [name, value] : answer.facts) facts[name] = value;
+  return facts;
+}
+
+/// {"level","why", facts...}
+json json_of(const health_answer& answer) {
+  json told{{"level", to_string(answer.level)}, {"why", or_null(answer.why)}};
+  told.update(facts_of(answer));
+  return told;
+}
+
+std::string fact(const health_answer& answer, std::string_view name) {
+  for (const auto& [key, value] : answer.facts)
+    if (key == name) return value;
+  return {};
+}
+
+bool refuses_all(const breaker_report& breaker) {
+  return breaker.mode == "enforce" &&
+         (breaker.phase == breaker_phase::open || breaker.phase == breaker_phase::forced_open);
+}
+
+const breaker_report* find(const breaker_reports& reports, std::string_view name) {
+  for (const auto& told : reports)
+    if (told.name == name) return &told;
+  return nullptr;
+}
+
+/// What is asked of the actor itself, and so not taken from the last tick if it answered.
+bool is_asked_anew(const health_sources& from, const std::string& part) {
+  if (part == "redis") return from.redis.has_value();
+  if (part == "publisher") return from.publisher.has_value();
+  constexpr std::string_view breaker = "breaker/";
+  return part.starts_with(breaker) && find(from.breakers, std::string_view{part}.substr(breaker.size()));
+}
+
+/// Every part as it is known now: its level, and why it is not ok.
+struct finding {
+  std::string part;
+  health_level level;
+  std::string why;
+};
+
+std::vector<finding> findings(const health_sources& from) {
+  std::vector<finding> all;
+  if (!from.tick) {
+    all.push_back({"health", health_level::critical, "no answer"});
+  } else {
+    if (!from.tick->as_of) all.push_back({"health", health_level::degraded, "the first tick is yet to come"});
+    for (const auto& part : from.tick->parts)
+      if (from.tick->as_of && !is_asked_anew(from, part.name))
+        all.push_back({part.name, part.answer.level, part.answer.why});
+  }
+  if (from.publisher) all.push_back({"publisher", from.publisher->level, from.publisher->why});
+  if (from.redis) {
+    const auto redis = health_of(*from.redis);
+    all.push_back({"redis", redis.level, redis.why});
+  } else if (!from.tick || !from.tick->as_of) {
+    all.push_back({"redis", health_level::critical, "no answer"});
+  }
+  for (const auto& told : from.breakers)
+    if (told.phase != breaker_phase::closed)
+      all.push_back({"breaker/" + told.name, health_level::degraded,
+                     std::string{"circuit "} + to_string(told.phase) + ": " + told.trigger});
+  return all;
+}
+
+json redis_manager(const health_sources& from) {
+  if (!from.redis)
+    return {{"status", "critical"}, {"connected", nullptr}, {"error", "the redis actor did not answer"}};
+  const auto& told = *from.redis;
+  const auto* circuit = find(from.breakers, "redis");
+  const auto waiting = from.publisher ? fact(*from.publisher, "waiting") : std::string{};
+  return {{"status", to_string(health_of(told).level)},
+          {"connected", told.connected},
+          {"healthy", told.healthy},
+          {"phase", told.phase},
+          {"address", told.address},
+          {"circuit_open", circuit ? json(circuit->phase != breaker_phase::closed) : json{}},
+          {"circuit_opened_at", circuit ? or_null(circuit->opened_at) : json{}},
+          {"connection_attempts", told.connection_attempts},
+          {"successful_operations", told.successful_operations},
+          {"failed_operations", told.failed_operations},
+          {"consecutive_failures", told.consecutive_failures},
+          {"reconnects", told.reconnects},
+          {"reconnects_last_hour", told.reconnects_last_hour},
+          {"last_health_check", or_null(told.last_health_check)},
+          {"last_ping_round_trip_us",
+           told.last_round_trip.count() > 0 ? json(told.last_round_trip.count()) : json{}},
+          {"last_error", or_null(told.last_error)},
+          {"last_error_class", or_null(told.last_error_class)},
+          {"last_error_time", or_null(told.last_error_time)},
+          {"in_flight", told.in_flight},
+          {"spool_depth", waiting.empty() ? json{} : json(std::stoull(waiting))}};
+}
+
+/// 409: an order that was not carried out, and how things stand.
+http_response refusal(const std::string& error, const breaker_order_answer& answer, const std::string& hint) {
+  return json_answer(409, {{"error", error},
+                           {"reasons", answer.refused},
+                           {"failure_count", answer.report.failures},
+                           {"threshold", answer.report.failure_threshold},
+                           {"last_failure", or_null(answer.report.last_failure_at)},
+                           {"hint", hint}});
+}
+
+} // namespace
+
+http_response status_answer(const std::string& chosen, const breaker_reports& reports) {
+  return json_answer(200, {{"status", "ok"},
+                           {"circuit_breaker", json_of(*find(reports, chosen))},
+                           {"breakers", json_of(reports)}});
+}
+
+http_response history_answer(const std::string& breaker, const breaker_history& history) {
+  auto moves = json::array();
+  for (const auto& move : history.moves) moves.push_back(json_of(move));
+  const auto count = moves.size();
+  return json_answer(
+      200, {{"status", "ok"}, {"breaker", breaker}, {"history", std::move(moves)}, {"count", count}});
+}
+
+http_response reset_answer(const breaker_reset& order, const breaker_order_answer& answer, wall_time now) {
+  if (!answer.done)
+    return refusal("the reset was refused", answer,
+                   "override=true with a reason resets all the same; it is kept in the audit log");
+  return json_answer(200, {{"status", "success"},
+                           {"action", "reset"},
+                           {"breaker", answer.report.name},
+                           {"reason", or_null(order.reason)},
+                           {"override_used", order.override},
+                           {"timestamp", to_rfc3339(now)}});
+}
+
+http_response open_answer(const breaker_force_open& order, const breaker_order_answer& answer,
+                          wall_time now) {
+  if (!answer.done)
+    return refusal("the breaker was not opened", answer, "breaker." + answer.report.name + ".mode decides");
+  return json_answer(200, {{"status", "success"},
+                           {"action", "open"},
+                           {"breaker", answer.report.name},
+                           {"reason", order.reason},
+                           {"timestamp", to_rfc3339(now)}});
+}
+
+http_response report_answer(const std::string& breaker, const breaker_standing& standing) {
+  return json_answer(200, {{"status", "success"},
+                           {"action", "report"},
+                           {"breaker", breaker},
+                           {"state", to_string(standing.phase)}});
+}
+
+http_response audit_answer(const audit_tail& tail) {
+  auto lines = json::array();
+  for (const auto& line : tail.lines) {
+    auto read = json::parse(line, nullptr, false);
+    // A line that is damaged is shown as it is; `breakwater audit verify` says more.
+    lines.push_back(read.is_discarded() ? json{{"unreadable", line}} : std::move(read));
+  }
+  const auto count = lines.size();
+  return json_answer(200, {{"status", "ok"}, {"audit", std::move(lines)}, {"count", count}});
+}
+
+http_response chaos_answer(const chaos_kill& order) {
+  return json_answer(
+      202, {{"status", "accepted"}, {"action", order.hang ? "hang" : "kill"}, {"actor", order.name}});
+}
+
+http_response live_answer() { return json_answer(200, {{"status", "alive"}}); }
+
+http_response whole_health_answer(const health_sources& from, const process_facts& about) {
+  auto worst = health_level::ok;
+  auto attention = json::array();
+  for (const auto& found : findings(from)) {
+    worst = std::max(worst, found.level);
+    if (found.level != health_level::ok) attention.push_back(found.part + ": " + found.why);
+  }
+  auto feeds = json::object(), actors = json::object();
+  if (from.tick)
+    for (const auto& part : from.tick->parts) {
+      constexpr std::string_view feed = "feed/";
+      if (part.name.starts_with(feed)) feeds[part.name.substr(feed.size())] = json_of(part.answer);
+      actors[part.name] = {{"level", to_string(part.answer.level)}, {"why", or_null(part.answer.why)}};
+    }
+  return json_answer(worst == health_level::critical ? 503 : 200,
+                     {{"status", to_string(worst)},
+                      {"version", about.version},
+                      {"instance", about.instance},
+                      {"uptime_s", about.uptime.count()},
+                      {"as_of", from.tick ? or_null(from.tick->as_of) : json{}},
+                      {"attention", std::move(attention)},
+                      {"redis_manager", redis_manager(from)},
+                      {"breakers", json_of(from.breakers)},
+                      {"feeds", std::move(feeds)},
+                      {"spool", from.publisher ? json_of(*from.publisher) : json{}},
+                      {"bridges", json::object()},
+                      {"position_monitor", {{"status", "UNKNOWN"}}},
+                      {"actors", std::move(actors)}});
+}
+
+http_response ready_answer(const health_sources& from) {
+  std::vector<std::string> reasons;
+  if (!from.redis)
+    reasons.emplace_back("the redis actor did not answer");
+  else if (!from.redis->connected)
+    reasons.push_back("Redis is not connected (" + from.redis->phase + "): " + from.redis->last_error);
+  if (const auto* circuit = find(from.breakers, "redis"); circuit && refuses_all(*circuit))
+    reasons.push_back(std::string{"the circuit to Redis is "} + to_string(circuit->phase));
+  if (reasons.empty()) return json_answer(200, {{"status", "ready"}});
+  return json_answer(503, {{"status", "not_ready"}, {"reasons", reasons}});
+}
+
+http_response actors_answer(const health_sources& from) {
+  if (!from.tick)
+    return json_error(503, "the health actor did not answer", "it is being restarted; ask again");
+  auto actors = json::array();
+  for (const auto& part : from.tick->parts) {
+    const auto restarts = from.supervisor ? fact(*from.supervisor, "restarts." + part.name) : std::string{};
+    actors.push_back({{"name", part.name},
+                      {"level", to_string(part.answer.level)},
+                      {"why", or_null(part.answer.why)},
+                      {"restarts", restarts.empty() ? 0 : std::stoull(restarts)},
+                      {"facts", facts_of(part.answer)}});
+  }
+  return json_answer(200,
+                     {{"status", "ok"}, {"as_of", or_null(from.tick->as_of)}, {"actors", std::move(actors)}});
+}
+
+} // namespace breakwater

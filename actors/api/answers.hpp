@@ -1,0 +1,49 @@
+#pragma once
+
+#include "messages/audit.hpp"
+#include "messages/breaker.hpp"
+#include "messages/health.hpp"
+#include "messages/http.hpp"
+#include "messages/lifecycle.hpp"
+#include "messages/redis.hpp"
+#include "messages/time.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// What the actors answered, as the JSON that goes out. Times are RFC 3339, UTC, with milliseconds.
+namespace breakwater {
+
+using breaker_reports = std::vector<breaker_report>;
+
+/// `reports` holds one named `chosen`.
+http_response status_answer(const std::string& chosen, const breaker_reports& reports);
+http_response history_answer(const std::string& breaker, const breaker_history& history);
+http_response reset_answer(const breaker_reset& order, const breaker_order_answer& answer, wall_time now);
+http_response open_answer(const breaker_force_open& order, const breaker_order_answer& answer, wall_time now);
+http_response report_answer(const std::string& breaker, const breaker_standing& standing);
+http_response audit_answer(const audit_tail& tail);
+http_response chaos_answer(const chaos_kill& order);
+http_response live_answer();
+
+/// What /health, /health/ready and /api/actors are made of. What could not be had is absent: its actor did
+/// not answer in time.
+struct health_sources {
+  std::optional<health_report> tick; ///< Of the last health tick.
+  std::optional<redis_report> redis;
+  breaker_reports breakers;
+  std::optional<health_answer> publisher;
+  std::optional<health_answer> supervisor;
+};
+struct process_facts {
+  std::string version, instance;
+  std::chrono::seconds uptime{0};
+};
+http_response whole_health_answer(const health_sources& from, const process_facts& about);
+/// Ready: records reach Redis.
+http_response ready_answer(const health_sources& from);
+http_response actors_answer(const health_sources& from);
+
+} // namespace breakwater

@@ -1,0 +1,277 @@
+#include "actors/api/api_actor.hpp"
+
+#include "actors/api/answers.hpp"
+#include "actors/api/json_answer.hpp"
+#include "actors/support/emit.hpp"
+
+#include <caf/send.hpp>
+
+#include <algorithm>
+#include <functional>
+
+namespace breakwater {
+namespace {
+
+/// Reading answers at once or not at all; an order waits for the audit's disk. Both lie within the edge's own
+/// limit.
+constexpr auto answers_within = 1s, orders_within = 4s;
+constexpr auto bind_again_after = 5s;
+
+/// The name breaker calls are logged under: [CB_API].
+constexpr const char* breaker_calls = "api/breaker";
+
+/// Sources of health that are being asked; the last answer (or the end of its time) calls `done`.
+struct gathering {
+  health_sources found;
+  std::size_t open = 0;
+  std::function<void(const health_sources&)> done;
+
+  void arrived() {
+    if (--open == 0) done(found);
+  }
+};
+using shared_gathering = std::shared_ptr<gathering>;
+
+/// Asks and puts the answer where `place(found)` says; none, if none comes.
+template <class Answer, class Handle, class Question, class Place>
+void gather(api_actor::pointer self, const shared_gathering& into, const Handle& whom, Question question,
+            Place place) {
+  ++into->open;
+  self->request(whom, answers_within, std::move(question))
+      .then(
+          [into, place](Answer& answer) {
+            place(into->found, answer);
+            into->arrived();
+          },
+          [into](const caf::error&) { into->arrived(); });
+}
+
+void gather_breakers(api_state& state, const shared_gathering& into) {
+  for (const auto& [name, whom] : state.peers.breakers)
+    gather<breaker_report>(
+        state.self, into, whom, breaker_question{},
+        [](health_sources& found, breaker_report& told) { found.breakers.push_back(std::move(told)); });
+}
+
+void gather_everything(api_state& state, const shared_gathering& into) {
+  const auto self = state.self;
+  gather<health_report>(self, into, state.peers.health, health_report_request{},
+                        [](health_sources& found, health_report& told) { found.tick = std::move(told); });
+  gather<redis_report>(self, into, state.peers.redis, redis_question{},
+                       [](health_sources& found, redis_report& told) { found.redis = std::move(told); });
+  gather<health_answer>(
+      self, into, state.peers.publisher, health_question{},
+      [](health_sources& found, health_answer& told) { found.publisher = std::move(told); });
+  gather<health_answer>(
+      self, into, state.peers.supervisor, health_question{},
+      [](health_sources& found, health_answer& told) { found.supervisor = std::move(told); });
+  gather_breakers(state, into);
+}
+
+/// The breakers in the order of the wiring, whoever answered first.
+breaker_reports in_order(const api_state& state, breaker_reports reports) {
+  const auto place = [&](const breaker_report& of) {
+    return std::find_if(state.peers.breakers.begin(), state.peers.breakers.end(),
+                        [&](const auto& peer) { return peer.first == of.name; });
+  };
+  std::sort(reports.begin(), reports.end(),
+            [&](const breaker_report& a, const breaker_report& b) { return place(a) < place(b); });
+  return reports;
+}
+
+http_response no_answer(const std::string& who, const caf::error& error) {
+  const auto why = to_failure(error);
+  if (why.code == errc::audit_unwritable)
+    return json_error(503, "the audit log cannot be written, so nothing was changed: " + why.detail,
+                      "mend the disk of process.data_dir, then send the order again");
+  return json_error(503, who + " did not answer in time", "GET the status to see what holds, then try again");
+}
+
+/// Answers one question. What it takes to answer outlives this object, for answers come later.
+class answering {
+public:
+  answering(api_state& state, const http_request& request)
+      : state_(state), number_(request.number), from_(request.remote), target_(request.target) {}
+
+  void operator()(const ask_status& asked) {
+    collect(gather_breakers, [this_ = *this, asked](const health_sources& found) {
+      auto reports = in_order(this_.state_, found.breakers);
+      const bool known = std::any_of(reports.begin(), reports.end(),
+                                     [&](const breaker_report& told) { return told.name == asked.breaker; });
+      this_.deliver_read(known ? status_answer(asked.breaker, reports)
+                               : json_error(503, "breaker " + asked.breaker + " did not answer",
+                                            "it is being restarted; ask again"));
+    });
+  }
+  void operator()(const ask_history& asked) {
+    ask<breaker_history>(breaker(asked.breaker), answers_within, breaker_history_request{asked.limit},
+                         "breaker " + asked.breaker, [asked](const auto& this_, const breaker_history& told) {
+                           this_.deliver_read(history_answer(asked.breaker, told));
+                         });
+  }
+  void operator()(const order_reset& order) {
+    ask<breaker_order_answer>(breaker(order.breaker), orders_within, order.what, "breaker " + order.breaker,
+                              [order](const auto& this_, const breaker_order_answer& told) {
+                                this_.deliver_order(
+                                    "reset", order.breaker, order.what.who, order.what.reason,
+                                    reset_answer(order.what, told, this_.state_.options.clock()));
+                              });
+  }
+  void operator()(const order_open& order) {
+    ask<breaker_order_answer>(breaker(order.breaker), orders_within, order.what, "breaker " + order.breaker,
+                              [order](const auto& this_, const breaker_order_answer& told) {
+                                this_.deliver_order(
+                                    "open", order.breaker, order.what.who, order.what.reason,
+                                    open_answer(order.what, told, this_.state_.options.clock()));
+                              });
+  }
+  void operator()(const report_outcome& reported) {
+    ask<breaker_standing>(breaker(reported.breaker), answers_within, reported.what,
+                          "breaker " + reported.breaker,
+                          [reported](const auto& this_, const breaker_standing& told) {
+                            this_.deliver_read(report_answer(reported.breaker, told));
+                          });
+  }
+  void operator()(const ask_health&) {
+    collect(gather_everything, [this_ = *this](const health_sources& found) {
+      this_.deliver(whole_health_answer(this_.ordered(found), this_.about()));
+    });
+  }
+  void operator()(const ask_ready&) {
+    collect(gather_everything,
+            [this_ = *this](const health_sources& found) { this_.deliver(ready_answer(found)); });
+  }
+  void operator()(const ask_actors&) {
+    collect(gather_everything,
+            [this_ = *this](const health_sources& found) { this_.deliver(actors_answer(found)); });
+  }
+  void operator()(const ask_live&) { deliver(live_answer()); }
+  void operator()(const ask_audit& asked) {
+    ask<audit_tail>(state_.peers.audit, answers_within, audit_tail_request{asked.limit}, "the audit log",
+                    [](const auto& this_, const audit_tail& tail) { this_.deliver(audit_answer(tail)); });
+  }
+  void operator()(const order_chaos& order) {
+    emit(api_state::name, event::chaos_ordered,
+         {{"actor", order.what.name}, {"what", order.what.hang ? "hang" : "kill"}, {"from", from_}});
+    // Answered first, for the order may be for us.
+    deliver(chaos_answer(order.what));
+    caf::anon_send(state_.peers.supervisor, order.what);
+  }
+
+private:
+  template <class Gather, class Done>
+  void collect(Gather from_whom, Done done) {
+    auto open = std::make_shared<gathering>();
+    open->done = std::move(done);
+    from_whom(state_, open);
+  }
+
+  template <class Answer, class Handle, class Within, class Question, class Then>
+  void ask(const Handle& whom, Within within, Question question, std::string who, Then then) {
+    state_.self->request(whom, within, std::move(question))
+        .then([this_ = *this, then](const Answer& told) { then(this_, told); },
+              [this_ = *this, who](const caf::error& error) { this_.deliver_read(no_answer(who, error)); });
+  }
+
+  [[nodiscard]] const breaker_actor& breaker(const std::string& name) const {
+    return std::find_if(state_.peers.breakers.begin(), state_.peers.breakers.end(),
+                        [&](const auto& peer) { return peer.first == name; })
+        ->second;
+  }
+  [[nodiscard]] health_sources ordered(health_sources found) const {
+    found.breakers = in_order(state_, std::move(found.breakers));
+    return found;
+  }
+  [[nodiscard]] process_facts about() const {
+    return {state_.options.version, state_.options.instance,
+            std::chrono::duration_cast<std::chrono::seconds>(state_.self->clock().now() - state_.born)};
+  }
+
+  void deliver(http_response what) const { state_.answer(number_, std::move(what)); }
+  void deliver_read(http_response what) const {
+    emit(breaker_calls, event::api_asked, {{"target", target_}, {"status", what.status}, {"from", from_}});
+    deliver(std::move(what));
+  }
+  void deliver_order(const char* action, const std::string& breaker, const std::string& who,
+                     const std::string& reason, http_response what) const {
+    emit(breaker_calls, event::api_order,
+         {{"action", action},
+          {"breaker", breaker},
+          {"status", what.status},
+          {"who", who},
+          {"from", from_},
+          {"reason", reason}});
+    deliver(std::move(what));
+  }
+
+  api_state& state_;
+  std::uint64_t number_;
+  std::string from_, target_;
+};
+
+} // namespace
+
+void api_state::listen() {
+  // Weak: the port's thread must not keep the actor's address alive.
+  caf::actor_addr us = self->address();
+  auto bound = port->serve(options.listen, options.limits, [us](http_request request) {
+    if (auto alive = caf::actor_cast<api_actor>(us)) caf::anon_send(alive, std::move(request));
+  });
+  if (bound) {
+    listener = std::move(*bound);
+    why_not.clear();
+    return emit(name, event::api_listening, {{"address", listener->address()}});
+  }
+  why_not = bound.error().detail;
+  emit(name, event::api_failed, {{"reason", why_not}, {"wait_ms", milliseconds{bind_again_after}.count()}});
+  wakes.set(self, self->clock().now() + bind_again_after);
+}
+
+void api_state::take(const http_request& request) {
+  ++requests;
+  auto routed = route(request, rules);
+  if (auto* refusal = std::get_if<http_response>(&routed)) {
+    if (request.target.starts_with("/api/circuit-breaker/"))
+      emit(breaker_calls, request.method == "POST" ? event::api_refused : event::api_asked,
+           {{"target", request.target}, {"status", refusal->status}, {"from", request.remote}});
+    return answer(request.number, std::move(*refusal));
+  }
+  std::visit(answering{*this, request}, std::get<api_question>(routed));
+}
+
+void api_state::answer(std::uint64_t number, http_response what) {
+  what.number = number;
+  if (what.status >= 400) ++refused;
+  if (listener) listener->answer(std::move(what));
+}
+
+api_actor::behavior_type api_behavior(self_ptr<api_actor, api_state> self, api_options options,
+                                      api_peers peers, std::shared_ptr<http_port> port) {
+  auto& state = self->state;
+  state.options = std::move(options);
+  state.peers = std::move(peers);
+  state.port = std::move(port);
+  state.born = self->clock().now();
+  for (const auto& [name, whom] : state.peers.breakers) state.rules.breakers.push_back(name);
+  state.rules.actors = state.peers.actors;
+  state.rules.token = state.options.token;
+  state.rules.chaos = state.options.chaos;
+  state.listen();
+  return {
+      [self](const http_request& request) { self->state.take(request); },
+      [self](const wake& which) {
+        if (self->state.wakes.is_due(which) && !self->state.listener) self->state.listen();
+      },
+      [self](const health_question&) {
+        const auto& now = self->state;
+        health_answer answer;
+        answer.facts = {{"address", now.listener ? now.listener->address() : ""},
+                        {"requests", std::to_string(now.requests)},
+                        {"refused", std::to_string(now.refused)}};
+        if (!now.listener) answer.level = health_level::degraded, answer.why = now.why_not;
+        return answer;
+      },
+  };
+}
+
+} // namespace breakwater

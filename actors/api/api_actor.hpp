@@ -1,0 +1,62 @@
+#pragma once
+
+#include "actors/api/http_port.hpp"
+#include "actors/api/routes.hpp"
+#include "actors/support/actor_base.hpp"
+#include "actors/support/timer.hpp"
+#include "messages/actors.hpp"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace breakwater {
+
+struct api_options {
+  std::string listen; ///< "127.0.0.1:8000"
+  secret token;
+  bool chaos = false;
+  std::string version, instance;
+  wall_clock clock = system_wall_time;
+  http_limits limits{};
+};
+
+/// Whom the API asks. Relays, so that a restart of anybody stales nothing.
+struct api_peers {
+  std::vector<std::pair<std::string, breaker_actor>> breakers; ///< The first is the default.
+  redis_actor redis;
+  publisher_actor publisher;
+  health_actor health;
+  audit_actor audit;
+  supervisor_actor supervisor;
+  std::vector<std::string> actors; ///< Everybody's name.
+};
+
+struct api_state {
+  static inline const char* name = "api";
+
+  explicit api_state(api_actor::pointer owner) : self(owner) {}
+
+  void listen();
+  void take(const http_request& request);
+  void answer(std::uint64_t number, http_response what);
+
+  api_actor::pointer self;
+  api_options options;
+  api_peers peers;
+  api_rules rules;
+  std::shared_ptr<http_port> port;
+  std::unique_ptr<http_listener> listener; ///< nullptr while the port cannot be had.
+  std::string why_not;                     ///< Why not.
+  mono_time born;
+  std::uint64_t requests = 0, refused = 0; ///< Refused: answered with 4xx or 5xx.
+  timer wakes;
+};
+
+/// Binds the port, reads requests, asks who knows, answers. Nobody is waited for beyond a deadline. A port
+/// that is taken is tried again every few seconds: the data path does not depend on the API.
+api_actor::behavior_type api_behavior(self_ptr<api_actor, api_state> self, api_options options,
+                                      api_peers peers, std::shared_ptr<http_port> port);
+
+} // namespace breakwater

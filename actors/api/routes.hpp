@@ -1,0 +1,59 @@
+#pragma once
+
+#include "config/settings.hpp"
+#include "messages/breaker.hpp"
+#include "messages/http.hpp"
+#include "messages/lifecycle.hpp"
+
+#include <cstddef>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace breakwater {
+
+/// What a request comes down to. `breaker` is always one that exists.
+struct ask_status {
+  std::string breaker;
+};
+struct ask_history {
+  std::string breaker;
+  std::size_t limit = 50;
+};
+struct order_reset {
+  std::string breaker;
+  breaker_reset what;
+};
+struct order_open {
+  std::string breaker;
+  breaker_force_open what;
+};
+struct report_outcome {
+  std::string breaker;
+  call_outcome what;
+};
+struct ask_health {};
+struct ask_live {};
+struct ask_ready {};
+struct ask_actors {};
+struct ask_audit {
+  std::size_t limit = 50;
+};
+struct order_chaos {
+  chaos_kill what;
+};
+using api_question = std::variant<ask_status, ask_history, order_reset, order_open, report_outcome,
+                                  ask_health, ask_live, ask_ready, ask_actors, ask_audit, order_chaos>;
+
+struct api_rules {
+  std::vector<std::string> breakers; ///< The first is the default.
+  std::vector<std::string> actors;   ///< As in the log; who [chaos] may kill.
+  secret token;                      ///< Empty: changing requests need none.
+  bool chaos = false;
+};
+
+/// Reads a request: the question it is, or the answer that refuses it. Judged in this order: path (404),
+/// method (405), where it comes from (403), token (401), parameters (400; an unknown breaker or actor 404).
+std::variant<api_question, http_response> route(const http_request& request, const api_rules& rules);
+
+} // namespace breakwater

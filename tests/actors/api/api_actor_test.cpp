@@ -1,0 +1,342 @@
+#include "actors/api/api_actor.hpp"
+
+#include "tests/support/actor_fixture.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <functional>
+#include <map>
+#include <vector>
+
+namespace breakwater::test {
+namespace {
+
+using json = nlohmann::json;
+
+/// Clients in memory: what they ask goes to the sink, what they are answered is kept.
+struct fake_http final : http_port {
+  struct bound final : http_listener {
+    explicit bound(fake_http& in) : of(in) { ++of.listening; }
+    ~bound() override { --of.listening; }
+    void answer(http_response response) override { of.answers[response.number] = std::move(response); }
+    [[nodiscard]] std::string address() const override { return "127.0.0.1:8000"; }
+    fake_http& of;
+  };
+
+  result<std::unique_ptr<http_listener>> serve(const std::string& listen, const http_limits&,
+                                               sink requests) override {
+    if (port_is_taken)
+      return failure{errc::address_invalid, "api.listen " + listen + ": Address already in use"};
+    ask = std::move(requests);
+    return std::unique_ptr<http_listener>{std::make_unique<bound>(*this)};
+  }
+
+  bool port_is_taken = false;
+  int listening = 0;
+  sink ask;
+  std::map<std::uint64_t, http_response> answers;
+};
+
+struct api_fixture : actor_fixture {
+  api_options options{"127.0.0.1:8000", {}, true, "1.2.3", "a", wall()};
+  std::shared_ptr<fake_http> http = std::make_shared<fake_http>();
+  std::map<std::string, breaker_report> breakers; ///< Those that are there answer.
+  std::optional<redis_report> redis;
+  std::optional<health_report> tick;
+  bool audit_works = true, silent = false; ///< Silent: nobody answers anything.
+  std::vector<chaos_kill> killed;
+  std::vector<call_outcome> reported;
+  std::vector<std::function<void()>> withheld; ///< Keeps the promises nobody fulfils.
+  api_actor sut;
+
+  api_fixture() {
+    for (const std::string name : {"redis", "orders"}) {
+      breakers[name].name = name;
+      breakers[name].mode = "enforce";
+      breakers[name].failure_threshold = 5;
+    }
+    redis.emplace();
+    redis->connected = redis->healthy = true;
+    redis->phase = "ready";
+    tick.emplace();
+    tick->as_of = wall()();
+    tick->parts = {{"redis", {health_level::critical, "old news", {}}},
+                   {"feed/okx", {health_level::ok, "", {{"symbols", "3/3"}}}}};
+  }
+  ~api_fixture() { end_actors(); }
+
+  /// The answer of a fake: there, or never.
+  template <class Answer, class Self>
+  caf::result<Answer> reply(Self self, std::optional<Answer> answer) {
+    auto promise = self->template make_response_promise<Answer>();
+    if (answer && !silent)
+      promise.deliver(std::move(*answer));
+    else
+      withheld.emplace_back([promise] {});
+    return promise;
+  }
+
+  breaker_actor fake_breaker(const std::string& name) {
+    return spawn([this, name](breaker_actor::pointer self) -> breaker_actor::behavior_type {
+      const auto report = [this, name]() -> std::optional<breaker_report> {
+        if (const auto found = breakers.find(name); found != breakers.end()) return found->second;
+        return std::nullopt;
+      };
+      const auto order = [=, this](bool override) -> caf::result<breaker_order_answer> {
+        if (!audit_works) return make_error(failure{errc::audit_unwritable, "disk full"});
+        if (override) return reply<breaker_order_answer>(self, breaker_order_answer{true, {}, *report()});
+        return reply<breaker_order_answer>(self,
+                                           breaker_order_answer{false, {"too soon", "too many"}, *report()});
+      };
+      return {[](const permit_request&) { return permit{}; },
+              [this](const call_outcome& outcome) {
+                reported.push_back(outcome);
+                return breaker_standing{breaker_phase::open};
+              },
+              [](const dependency_restored&) {},
+              [=, this](const breaker_question&) { return reply<breaker_report>(self, report()); },
+              [=, this](const breaker_history_request& request) {
+                breaker_history told;
+                for (std::size_t i = 0; i < request.limit; ++i) told.moves.emplace_back().number = 9 - i;
+                return reply<breaker_history>(self, std::move(told));
+              },
+              [=](const breaker_reset& what) { return order(what.override); },
+              [=](const breaker_force_open&) { return order(true); },
+              [](const wake&) {},
+              [](const health_question&) { return health_answer{}; }};
+    });
+  }
+
+  void starts() {
+    api_peers peers;
+    peers.breakers = {{"redis", fake_breaker("redis")}, {"orders", fake_breaker("orders")}};
+    peers.redis = spawn([this](redis_actor::pointer self) -> redis_actor::behavior_type {
+      return {[](const redis_commands&) { return redis_replies{}; }, [](const link_event&) {},
+              [](const wake&) {},
+              [this, self](const redis_question&) { return reply<redis_report>(self, redis); },
+              [](const health_question&) { return health_answer{}; }};
+    });
+    peers.publisher = spawn([this](publisher_actor::pointer self) -> publisher_actor::behavior_type {
+      return {[](const record_batch&) { return intake_answer{}; }, [](const link_up&) {}, [](const wake&) {},
+              [](const drain_request&) { return drained{}; },
+              [this, self](const health_question&) {
+                return reply<health_answer>(self, health_answer{health_level::ok, "", {{"waiting", "17"}}});
+              }};
+    });
+    peers.health = spawn([this](health_actor::pointer self) -> health_actor::behavior_type {
+      return {[](const wake&) {},
+              [this, self](const health_report_request&) { return reply<health_report>(self, tick); },
+              [](const health_question&) { return health_answer{}; }};
+    });
+    peers.audit = spawn([this](audit_actor::pointer self) -> audit_actor::behavior_type {
+      return {[](const audit_record&) {}, [](const audit_order&) { return audit_written{}; },
+              [this, self](const audit_tail_request& request) {
+                audit_tail told{{R"({"number":2})", "torn"}};
+                told.lines.resize(std::min(request.limit, told.lines.size()));
+                return reply<audit_tail>(self, std::move(told));
+              },
+              [](const health_question&) { return health_answer{}; }};
+    });
+    peers.supervisor = spawn([this](supervisor_actor::pointer self) -> supervisor_actor::behavior_type {
+      return {[](stop_request) { return stopped{}; },
+              [](const restart_due&) {},
+              [](const stop_overdue&) {},
+              [](const child_unresponsive&) {},
+              [this](const chaos_kill& whom) { killed.push_back(whom); },
+              [this, self](const health_question&) {
+                return reply<health_answer>(
+                    self, health_answer{health_level::ok, "", {{"restarts.feed/okx", "4"}}});
+              }};
+    });
+    peers.actors = {"redis", "feed/okx"};
+    sut = spawn(api_behavior, options, peers, http);
+    settle();
+  }
+
+  http_response asks(const std::string& method, const std::string& target, milliseconds patience = 0ms) {
+    if (!sut) starts();
+    const auto number = ++asked_;
+    http->ask({number, method, target, {{"host", "127.0.0.1:8000"}}, {}, "127.0.0.1:5"});
+    settle();
+    if (patience > 0ms) wait(patience);
+    BOOST_REQUIRE_MESSAGE(http->answers.contains(number), target << " was not answered");
+    return http->answers[number];
+  }
+  json body(const std::string& target, unsigned status = 200) {
+    const auto answer = asks("GET", target);
+    BOOST_TEST(answer.status == status, target << " " << answer.body);
+    return json::parse(answer.body);
+  }
+
+  std::uint64_t asked_ = 0;
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_CASE(status_tells_the_chosen_breaker_and_all, api_fixture) {
+  auto& orders = breakers["orders"];
+  orders.phase = breaker_phase::open;
+  orders.failures = 5;
+  orders.trigger = orders.last_failure = "rejected";
+  orders.last_failure_at = orders.opened_at = wall_time_from_ms(1767571200000);
+  orders.retry_at = wall_time_from_ms(1767571260000);
+  orders.reset_blocked = {"too soon", "too many"};
+  orders.statistics.blocked = 3;
+  const auto told = body("/api/circuit-breaker/status?breaker=orders");
+  BOOST_TEST(told["status"] == "ok");
+  const auto expected = json::parse(R"({"name":"orders","active":true,"state":"OPEN","mode":"enforce",
+      "failure_count":5,"threshold":5,"last_failure":"2026-01-05T00:00:00.000Z","last_failure_reason":"rejected",
+      "trigger_reason":"rejected","opened_at":"2026-01-05T00:00:00.000Z","retry_at":"2026-01-05T00:01:00.000Z",
+      "can_reset":false,"reset_blocked_reason":"too soon; too many",
+      "statistics":{"allowed_orders":0,"blocked_orders":3,"would_block_orders":0,"successes":0,"failures":0,
+                    "times_opened":0,"time_open_ms":0,"longest_open_ms":0}})");
+  BOOST_TEST(told["circuit_breaker"] == expected);
+  BOOST_TEST(told["breakers"]["orders"] == expected);
+  BOOST_TEST(told["breakers"]["redis"]["active"] == false);
+  BOOST_TEST(told["breakers"]["redis"]["last_failure"].is_null());
+}
+
+BOOST_FIXTURE_TEST_CASE(a_breaker_that_does_not_answer_is_503_and_the_others_are_told, api_fixture) {
+  breakers.erase("orders");
+  BOOST_TEST(asks("GET", "/api/circuit-breaker/status?breaker=orders", 1s).status == 503u);
+  const auto told = json::parse(asks("GET", "/api/circuit-breaker/status", 1s).body);
+  BOOST_TEST(told["circuit_breaker"]["name"] == "redis");
+  BOOST_TEST(!told["breakers"].contains("orders"));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_refused_reset_is_409_with_every_reason, api_fixture) {
+  const auto answer = asks("POST", "/api/circuit-breaker/reset");
+  BOOST_TEST(answer.status == 409u);
+  const auto told = json::parse(answer.body);
+  BOOST_TEST(told["reasons"] == (json{"too soon", "too many"}));
+  BOOST_TEST((told.contains("error") && told.contains("hint") && told["threshold"] == 5));
+}
+
+BOOST_FIXTURE_TEST_CASE(orders_that_were_carried_out_say_so, api_fixture) {
+  BOOST_TEST(json::parse(asks("POST", "/api/circuit-breaker/reset?override=true&reason=Testing").body) ==
+             json::parse(R"({"status":"success","action":"reset","breaker":"redis","reason":"Testing",
+                             "override_used":true,"timestamp":"2026-01-05T00:00:00.000Z"})"));
+  const auto opened = json::parse(asks("POST", "/api/circuit-breaker/open?breaker=orders&reason=news").body);
+  BOOST_TEST((opened["action"] == "open" && opened["breaker"] == "orders" && opened["reason"] == "news"));
+}
+
+BOOST_FIXTURE_TEST_CASE(what_cannot_be_audited_is_503, api_fixture) {
+  audit_works = false;
+  const auto answer = asks("POST", "/api/circuit-breaker/reset?override=true&reason=Testing");
+  BOOST_TEST(answer.status == 503u);
+  BOOST_TEST(answer.body.find("nothing was changed: disk full") != std::string::npos);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_reported_result_reaches_the_breaker, api_fixture) {
+  const auto told =
+      json::parse(asks("POST", "/api/circuit-breaker/report?breaker=orders&ok=false&reason=no").body);
+  BOOST_TEST(told["state"] == "OPEN");
+  BOOST_REQUIRE(reported.size() == 1u);
+  BOOST_TEST((!reported[0].succeeded && reported[0].permit == 0 && reported[0].reason == "no"));
+}
+
+BOOST_FIXTURE_TEST_CASE(history_and_audit_are_lists_with_their_count, api_fixture) {
+  const auto history = body("/api/circuit-breaker/history?limit=3");
+  BOOST_TEST(
+      (history["count"] == 3 && history["history"].size() == 3u && history["history"][0]["number"] == 9));
+  const auto audit = body("/api/audit?limit=2");
+  BOOST_TEST((audit["count"] == 2 && audit["audit"][0]["number"] == 2));
+  BOOST_TEST(audit["audit"][1]["unreadable"] == "torn");
+}
+
+BOOST_FIXTURE_TEST_CASE(health_is_the_last_tick_and_redis_as_it_is_now, api_fixture) {
+  const auto told = body("/health");
+  BOOST_TEST(told["status"] == "ok"); // the tick's "old news" of redis gave way to its own answer
+  BOOST_TEST((told["version"] == "1.2.3" && told["instance"] == "a"));
+  BOOST_TEST(told["redis_manager"]["connected"] == true);
+  BOOST_TEST(told["redis_manager"]["spool_depth"] == 17);
+  BOOST_TEST(told["redis_manager"]["circuit_open"] == false);
+  BOOST_TEST(told["feeds"]["okx"]["symbols"] == "3/3");
+  BOOST_TEST(told["breakers"].size() == 2u);
+}
+
+BOOST_FIXTURE_TEST_CASE(health_is_503_when_redis_is_away_and_says_why, api_fixture) {
+  redis->connected = redis->healthy = false;
+  redis->phase = "backing_off";
+  redis->last_error = "Connection refused";
+  breakers["redis"].phase = breaker_phase::open;
+  breakers["redis"].trigger = "transport";
+  const auto told = body("/health", 503);
+  BOOST_TEST(told["status"] == "critical");
+  BOOST_TEST(told["attention"] == (json{"redis: Redis is away (backing_off): Connection refused",
+                                        "breaker/redis: circuit OPEN: transport"}));
+  BOOST_TEST(told["redis_manager"]["circuit_open"] == true);
+  const auto ready = body("/health/ready", 503);
+  BOOST_TEST(ready["reasons"].size() == 2u);
+  BOOST_TEST(body("/health/live")["status"] == "alive");
+}
+
+BOOST_FIXTURE_TEST_CASE(before_the_first_tick_health_is_degraded, api_fixture) {
+  tick->as_of.reset();
+  const auto told = body("/health");
+  BOOST_TEST(told["status"] == "degraded");
+  BOOST_TEST(told["attention"] == json{"health: the first tick is yet to come"});
+  BOOST_TEST(told["as_of"].is_null());
+}
+
+BOOST_FIXTURE_TEST_CASE(when_nobody_answers_every_question_is_answered_in_time_all_the_same, api_fixture) {
+  silent = true;
+  struct row {
+    const char *method, *target;
+    unsigned status;
+    milliseconds within;
+  };
+  const row rows[] = {{"GET", "/health", 503, 1s},
+                      {"GET", "/health/ready", 503, 1s},
+                      {"GET", "/health/live", 200, 0ms},
+                      {"GET", "/api/actors", 503, 1s},
+                      {"GET", "/api/audit", 503, 1s},
+                      {"GET", "/api/circuit-breaker/status", 503, 1s},
+                      {"GET", "/api/circuit-breaker/history", 503, 1s},
+                      {"POST", "/api/circuit-breaker/reset", 503, 4s},
+                      {"POST", "/api/circuit-breaker/open?reason=news", 503, 4s}};
+  for (const auto& row : rows) BOOST_TEST_CONTEXT(row.method << " " << row.target) {
+      const auto answer = asks(row.method, row.target, row.within);
+      BOOST_TEST(answer.status == row.status);
+      BOOST_TEST(json::parse(answer.body).is_object());
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(actors_are_told_with_their_restarts, api_fixture) {
+  const auto actors = body("/api/actors")["actors"];
+  BOOST_TEST((actors[1]["name"] == "feed/okx" && actors[1]["restarts"] == 4));
+  BOOST_TEST(
+      (actors[0]["level"] == "critical" && actors[0]["why"] == "old news" && actors[0]["restarts"] == 0));
+}
+
+BOOST_FIXTURE_TEST_CASE(chaos_reaches_the_supervisor, api_fixture) {
+  BOOST_TEST(asks("POST", "/api/actors/feed/okx/kill").status == 202u);
+  BOOST_REQUIRE(killed.size() == 1u);
+  BOOST_TEST((killed[0].name == "feed/okx" && !killed[0].hang));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_taken_port_is_tried_again_and_told_in_health, api_fixture) {
+  http->port_is_taken = true;
+  starts();
+  auto told = *ask<health_answer>(sut, health_question{});
+  BOOST_TEST((told.level == health_level::degraded));
+  BOOST_TEST(told.why == "api.listen 127.0.0.1:8000: Address already in use");
+  http->port_is_taken = false;
+  wait(5s);
+  BOOST_TEST(http->listening == 1);
+  told = *ask<health_answer>(sut, health_question{});
+  BOOST_TEST((told.level == health_level::ok));
+}
+
+BOOST_FIXTURE_TEST_CASE(the_port_is_given_back_when_the_actor_ends, api_fixture) {
+  starts();
+  BOOST_TEST(http->listening == 1);
+  caf::anon_send_exit(sut, caf::exit_reason::kill);
+  settle();
+  BOOST_TEST(http->listening == 0);
+  http->ask({1, "GET", "/health", {}, {}, "127.0.0.1:5"}); // nobody is there, and nothing happens
+  settle();
+  BOOST_TEST(http->answers.empty());
+}
+
+} // namespace breakwater::test
