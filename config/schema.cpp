@@ -252,9 +252,9 @@ const std::vector<section>& sections() {
       {"log", "One line an event."},
       {"redis", "The connection to Redis."},
       {"breaker.redis", "The circuit breaker around Redis calls. While it is open, records wait here."},
-      {"breaker.orders",
-       "The circuit breaker for trade intents. It opens when failed executions are reported, or by an "
-       "operator."},
+      {"breaker.orders", "The circuit breaker for trade intents. It opens when executions fail, or by an "
+                         "operator. Nothing asks it "
+                         "yet, so it holds nothing back."},
       {"symbols", "What is followed on every exchange."},
       {"feeds", "What all exchanges have in common."},
       {"feeds.binance", "Binance."},

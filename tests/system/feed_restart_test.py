@@ -36,6 +36,17 @@ class FeedRestart(unittest.TestCase):
         length = self.redis.cli("XLEN", STREAM)
         wait_until(lambda: self.redis.cli("XLEN", STREAM) >= length + by, timeout, f"{by} more records")
 
+    def test_an_actor_that_hangs_ends_the_process_and_is_named_last(self):
+        extra = ('[chaos]\nenabled = true\n[health]\ninterval = "500ms"\nanswer_within = "200ms"\n'
+                 '[supervisor]\ngrace = "500ms"\n')
+        with Breakwater(self.redis.unix_url, {}, extra) as breakwater:
+            breakwater.wait_for_log("event=api_listening")
+            self.assertEqual(breakwater.api("POST", "/api/actors/aggregator/hang")[0], 202)
+            self.assertEqual(breakwater.process.wait(10), 1)
+            unresponsive = breakwater.log().index("event=actor_unresponsive actor=aggregator")
+            self.assertIn("event=actor_hangs actor=aggregator", breakwater.log().splitlines()[-1])
+            self.assertLess(unresponsive, breakwater.log().index("event=actor_hangs"))
+
     def test_a_feed_killed_by_an_exception_is_restarted_and_the_others_go_on(self):
         exchanges = self.enterContext(Simulator("--interval", "100ms"))
         with Breakwater(self.redis.unix_url, exchanges.urls, "[chaos]\nenabled = true\n") as breakwater:
