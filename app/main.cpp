@@ -6,12 +6,14 @@
 #include "app/commands/replay.hpp"
 #include "app/commands/run.hpp"
 #include "app/commands/simulate.hpp"
+#include "app/commands/spool.hpp"
 
 #include "config/value_text.hpp"
 
 #include <CLI/CLI.hpp>
 
 #include <iostream>
+#include <malloc.h>
 
 namespace {
 
@@ -66,9 +68,37 @@ void add_breaker_commands(CLI::App& command, breaker_command_options& into) {
       ->required();
 }
 
+void add_spool_commands(CLI::App& command, spool_command_options& into) {
+  command.require_subcommand(1);
+  const auto add = [&](const char* name, spool_verb verb, const char* help) {
+    auto* made = command.add_subcommand(name, help);
+    made->callback([&into, verb] { into.verb = verb; });
+    made->add_option("--config", into.config, "The process's config file")->required();
+    return made;
+  };
+  add("status", spool_verb::status, "What waits for Redis, what is retained, where the input is read on")
+      ->add_flag("--json", into.json, "As one JSON line");
+  add("verify", spool_verb::verify,
+      "Read every batch and check it; exit 1 and each problem if there are any");
+  auto* dead = add("dead", spool_verb::dead, "Records that were set aside");
+  dead->add_flag("--json", into.json, "One JSON line each");
+  dead->add_option("--stream", into.stream, "Only of this stream");
+  auto* requeue =
+      dead->add_option("--requeue", into.requeue,
+                       "Publish the ones with this number, or all, under new ids; no process may run");
+  dead->add_option("--drop", into.drop, "Forget the ones with this number, or all; no process may run")
+      ->excludes(requeue);
+  auto* take = add("take-over", spool_verb::take_over,
+                   "Make the stream in Redis this spool's, whoever's it is; shows it and asks");
+  take->add_option("--stream", into.stream, "Which stream [aggregator.stream]");
+  take->add_flag("--yes", into.yes, "Do not ask");
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
+  // Batches of records come and go by the megabyte on several threads: freed, they are the system's again.
+  mallopt(M_MMAP_THRESHOLD, 1 << 20);
   CLI::App cli{
       "Crypto market data, merged across exchanges, onto a Redis stream: nothing lost, nothing twice"};
   cli.set_version_flag("--version", "breakwater " BREAKWATER_VERSION);
@@ -116,6 +146,11 @@ int main(int argc, char** argv) {
       "verify",
       "Check its chain of hashes; exit 1 and every place when lines were changed, removed or moved"));
 
+  auto* spool =
+      cli.add_subcommand("spool", "The spool on disk: what waits, is it whole, whose is the stream");
+  spool_command_options spooled;
+  add_spool_commands(*spool, spooled);
+
   auto* demo = cli.add_subcommand(
       "demo", "Everything on this machine: private Redis, simulated exchanges, the process");
   demo_options shown;
@@ -131,6 +166,7 @@ int main(int argc, char** argv) {
   if (*check) return check_command(config, std::cout, std::cerr);
   if (*breaker) return breaker_command(broken, std::cout, std::cerr);
   if (*audit) return audit_verify_command(config);
+  if (*spool) return spool_command(spooled, std::cin, std::cout, std::cerr);
   if (*simulate) return simulate_command(simulated);
   if (*demo) return demo_command(shown);
   replayed.config = config;

@@ -6,11 +6,12 @@
 #include "actors/breaker/breaker_store_io.hpp"
 #include "actors/feed/frame_source_port.hpp"
 #include "actors/feed/websocket_io.hpp"
-#include "actors/publisher/memory_spool.hpp"
+#include "actors/publisher/spool_io.hpp"
 #include "actors/redis/redis_io.hpp"
 #include "actors/support/ask.hpp"
 #include "actors/support/emit.hpp"
 #include "actors/support/emit_io.hpp"
+#include "app/folder_lock.hpp"
 #include "config/secret_file.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -21,13 +22,8 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <csignal>
 #include <cstdlib>
-#include <cstring>
-#include <fcntl.h>
-#include <filesystem>
-#include <sys/file.h>
 #include <thread>
 #include <unistd.h>
 
@@ -35,33 +31,6 @@ namespace breakwater {
 namespace {
 
 constexpr const char* name = "process";
-
-/// Holds data_dir for this process; the lock goes with the descriptor, however the process ends.
-class folder_lock {
-public:
-  static result<folder_lock> take(const std::string& folder) {
-    std::error_code error;
-    std::filesystem::create_directories(folder, error);
-    if (error) return failure{errc::file_unreadable, "process.data_dir " + folder + ": " + error.message()};
-    const auto path = folder + "/lock";
-    folder_lock lock;
-    lock.descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-    if (lock.descriptor_ < 0) return failure{errc::file_unreadable, path + ": " + std::strerror(errno)};
-    if (::flock(lock.descriptor_, LOCK_EX | LOCK_NB) != 0)
-      return failure{errc::already_running, "another breakwater runs on process.data_dir " + folder +
-                                                "; stop it, or give this one a data_dir of its own"};
-    return lock;
-  }
-  folder_lock(folder_lock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-  folder_lock& operator=(folder_lock&&) = delete;
-  ~folder_lock() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-
-private:
-  folder_lock() = default;
-  int descriptor_ = -1;
-};
 
 /// Recorded frames that end when the process is to stop.
 class stoppable_frames final : public frame_source_port {
@@ -131,7 +100,7 @@ struct process::parts {
   folder_lock lock;
   io_thread network;
   io_thread api; ///< Of its own, so that clients of the API never hold up market data.
-  std::shared_ptr<spool_port> spool;
+  std::shared_ptr<spool_io> spool;
   std::shared_ptr<stoppable_frames> recorded; ///< nullptr: live feeds.
   std::atomic<bool> gave_up{false};
   system_config config;
@@ -147,9 +116,11 @@ result<std::unique_ptr<process>> process::start(const settings& what, recording 
   if (!lock) return lock.error();
   if (auto usable = can_append_audit(what.process.data_dir); !usable) return usable.error();
 
+  auto spool = spool_io::open(what.process.data_dir + "/spool", what.spool);
+  if (!spool) return spool.error();
   auto made = std::make_unique<parts>(what, std::move(*lock));
   auto& p = *made;
-  p.spool = std::make_shared<memory_spool>(what.spool);
+  p.spool = std::move(*spool);
   p.system = std::make_unique<caf::actor_system>(p.config);
   p.network.start();
 
@@ -166,7 +137,7 @@ result<std::unique_ptr<process>> process::start(const settings& what, recording 
     p.api.start();
     world.http = std::make_shared<http_io>(p.api.io);
   }
-  world.spool = p.spool;
+  world.open_spool = [spool = p.spool](const std::string& stream) { return spool->stream(stream); };
   world.audit = audit_file(what.process.data_dir);
   world.hash = sha256;
   world.clock = system_wall_time;
@@ -218,17 +189,28 @@ int process::stop() {
       lost |= !drain(p.actors.replay);
     }
     for (const auto& feed : p.actors.feeds) lost |= !drain(feed);
-    lost |= !drain(p.actors.aggregator);
-    lost |= !drain(p.actors.publisher);
+    if (p.actors.raw_reader) drain(p.actors.raw_reader); // what it does not pass on stays in Redis
+    if (p.actors.raw_writer) lost |= !drain(p.actors.raw_writer);
+    const bool merged = drain(p.actors.aggregator);
+    lost |= !merged && !p.actors.raw_reader; // a raw stream still has what is not on disk
+    // What Redis did not take in time is in the spool, and goes out after the next start.
+    drain(p.actors.publisher);
+    if (p.actors.raw_publisher) drain(p.actors.raw_publisher);
   }
-  const auto waiting = [&] { return p.spool->size().waiting; };
-  caf::anon_send(p.actors.audit,
-                 audit_record{"process_stopped", name, {{"drained", lost || p.gave_up ? "no" : "yes"}}});
+  const auto waiting = [&] {
+    return p.spool->waiting(p.what.aggregator.stream) + p.spool->waiting(p.what.aggregator.raw_stream);
+  };
+  caf::anon_send(p.actors.audit, audit_record{"process_stopped",
+                                              name,
+                                              {{"drained", lost || p.gave_up ? "no" : "yes"},
+                                               {"waiting", std::to_string(waiting())}}});
   // Each child has its grace; one that hangs ends the process.
   const bool ended = bool{
       ask_and_wait<stopped>(*p.system, p.actors.supervisor, p.what.supervisor.grace * 16, stop_request{})};
-  if (lost || p.gave_up) // the actors are gone, so nobody else touches the spool
-    if (const auto left = waiting(); left > 0) emit(name, event::drain_gave_up, {{"count", left}});
+  if (lost) emit(name, event::drain_gave_up);
+  for (const auto& stream : {p.what.aggregator.stream, p.what.aggregator.raw_stream})
+    if (const auto left = p.spool->waiting(stream); left > 0)
+      emit(name, event::spool_keeps, {{"stream", stream}, {"count", left}});
   const bool fine = ended && !lost && !p.gave_up;
   tell_repeats();
   emit(name, event::process_stopped, {{"code", fine ? EXIT_SUCCESS : EXIT_FAILURE}});

@@ -9,6 +9,7 @@
 #include "actors/feed/replay_actor.hpp"
 #include "actors/health/health_actor.hpp"
 #include "actors/publisher/publisher_actor.hpp"
+#include "actors/raw_reader/raw_reader_actor.hpp"
 #include "actors/redis/redis_actor.hpp"
 #include "actors/supervisor/supervisor_actor.hpp"
 #include "actors/support/emit.hpp"
@@ -76,19 +77,34 @@ wired start_actors(actor_system& system, const settings& what, edges world) {
   all.breaker = add_breaker("redis", what.breaker_redis);
   all.orders = add_breaker("orders", what.breaker_orders);
 
+  // Recorded frames take the feeds' place: what they become does not come from Redis.
+  const bool reads_raw = what.aggregator.source == candle_source::raw_stream && !world.recorded;
+  const bool writes_raw = what.feeds.publish_raw;
+
   all.redis = make_relay<redis_actor>(system);
   all.publisher = make_relay<publisher_actor>(system);
-  add("redis", all.redis, [=, breaker = all.breaker, publisher = all.publisher](actor_system& sys) {
+  std::vector publishers{all.publisher};
+  if (writes_raw) publishers.push_back(all.raw_publisher = make_relay<publisher_actor>(system));
+  add("redis", all.redis, [=, breaker = all.breaker](actor_system& sys) {
     const redis_options options{what.redis, what.process.instance, world.clock, world.redis_password};
-    return sys.spawn(redis_behavior, options, breaker, std::vector{publisher}, world.redis);
+    return sys.spawn(redis_behavior, options, breaker, publishers, world.redis);
   });
-  add("publisher", all.publisher, [=, redis = all.redis](actor_system& sys) {
-    publisher_options options;
-    options.how.stream = what.aggregator.stream;
-    options.how.maxlen = what.aggregator.maxlen;
-    options.clock = world.clock;
-    return sys.spawn(publisher_behavior, options, redis, world.spool);
-  });
+  const auto add_publisher = [&](const std::string& name, const publisher_actor& address,
+                                 const std::string& stream, std::size_t maxlen) {
+    add(name, address, [=, redis = all.redis](actor_system& sys) {
+      publisher_options options;
+      options.name = name;
+      options.how.stream = stream;
+      options.how.instance = what.process.instance;
+      options.how.maxlen = maxlen;
+      options.how.trim_patience = what.spool.trim_patience;
+      options.clock = world.clock;
+      return sys.spawn(publisher_behavior, options, redis, world.open_spool(stream));
+    });
+  };
+  add_publisher("publisher", all.publisher, what.aggregator.stream, what.aggregator.maxlen);
+  if (writes_raw)
+    add_publisher("publisher/raw", all.raw_publisher, what.aggregator.raw_stream, what.feeds.raw_maxlen);
 
   if (!what.orders.result_stream.empty() && !world.recorded)
     add("result_reader", make_relay<result_reader_actor>(system),
@@ -96,25 +112,44 @@ wired start_actors(actor_system& system, const settings& what, edges world) {
           return sys.spawn(result_reader_behavior, what.orders, redis, orders);
         });
 
-  all.aggregator = make_relay<aggregator_actor>(system);
-  add("aggregator", all.aggregator, [=, publisher = all.publisher](actor_system& sys) {
-    return sys.spawn(aggregator_behavior, aggregator_options{what.aggregator, what.symbols.market},
-                     publisher);
-  });
+  const auto add_aggregator = [&](const std::string& name, const aggregator_publishers& to) {
+    auto address = make_relay<aggregator_actor>(system);
+    add(name, address, [=](actor_system& sys) {
+      aggregator_options options{what.aggregator, what.symbols.market, name};
+      if (!reads_raw) options.rules.source = candle_source::feeds;
+      return sys.spawn(aggregator_behavior, options, to);
+    });
+    return address;
+  };
+  // Who reads the raw stream must not write what it read, so the feeds' candles take another way.
+  all.aggregator = add_aggregator(
+      "aggregator", {.merged = all.publisher, .raw = reads_raw ? publisher_actor{} : all.raw_publisher});
+  if (reads_raw && writes_raw)
+    all.raw_writer = add_aggregator("raw_writer", {.merged = {}, .raw = all.raw_publisher});
+  if (reads_raw) {
+    all.raw_reader = make_relay<raw_reader_actor>(system);
+    add("raw_reader", all.raw_reader, [=, redis = all.redis, aggregator = all.aggregator](actor_system& sys) {
+      raw_reader_options options;
+      options.how.stream = what.aggregator.raw_stream;
+      options.clock = world.clock;
+      return sys.spawn(raw_reader_behavior, options, redis, aggregator);
+    });
+  }
 
+  const auto candles_go_to = reads_raw ? all.raw_writer : all.aggregator;
   if (world.recorded) {
     all.replay = make_relay<replay_actor>(system);
-    add("replay", all.replay, [=, aggregator = all.aggregator](actor_system& sys) {
-      return sys.spawn(replay_behavior, options_of_replay(what, world.replay_speed), aggregator,
+    add("replay", all.replay, [=](actor_system& sys) {
+      return sys.spawn(replay_behavior, options_of_replay(what, world.replay_speed), candles_go_to,
                        world.recorded);
     });
-  } else {
+  } else if (candles_go_to) {
     for (auto which : connectable) {
       if (!what.feeds.of[index_of(which)].enabled) continue;
       auto feed = make_relay<feed_actor>(system);
       all.feeds.push_back(feed);
-      add(std::string{"feed/"} + to_string(which), feed, [=, aggregator = all.aggregator](actor_system& sys) {
-        return sys.spawn(feed_behavior, options_of(which, what, world.clock), aggregator, world.sockets);
+      add(std::string{"feed/"} + to_string(which), feed, [=](actor_system& sys) {
+        return sys.spawn(feed_behavior, options_of(which, what, world.clock), candles_go_to, world.sockets);
       });
     }
   }

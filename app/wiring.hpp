@@ -26,7 +26,8 @@ struct websocket_port;
 struct edges {
   std::shared_ptr<websocket_port> sockets;
   std::shared_ptr<redis_port> redis;
-  std::shared_ptr<spool_port> spool;
+  /// What is kept for one output stream; the same for the same name.
+  std::function<std::shared_ptr<spool_port>(const std::string& stream)> open_spool;
   std::shared_ptr<audit_port> audit;
   std::string (*hash)(std::string_view) = nullptr; ///< The audit chain's: sha256.
   std::shared_ptr<breaker_store_port> breakers;
@@ -48,7 +49,12 @@ struct wired {
   breaker_actor orders;  ///< For trade intents.
   redis_actor redis;
   publisher_actor publisher;
+  publisher_actor raw_publisher; ///< Only with feeds.publish_raw.
   aggregator_actor aggregator;
+  /// Only with feeds.publish_raw, when the aggregator reads the raw stream: takes the feeds' candles in its
+  /// place.
+  aggregator_actor raw_writer;
+  raw_reader_actor raw_reader; ///< Only when the aggregator reads the raw stream.
   std::vector<feed_actor> feeds;
   replay_actor replay; ///< Only when frames are replayed.
   health_actor health;

@@ -222,8 +222,16 @@ private:
 
   void judge_aggregator() {
     const auto& aggregator = values_.aggregator;
+    const bool reads_raw = aggregator.source == candle_source::raw_stream;
     if (aggregator.stream.empty())
       refuse({"aggregator.stream"}, "aggregator.stream = \"\" must name a Redis stream");
+    if (aggregator.raw_stream.empty() && (reads_raw || values_.feeds.publish_raw))
+      refuse({"aggregator.raw_stream"}, "aggregator.raw_stream = \"\" must name a Redis stream");
+    else if (aggregator.raw_stream == aggregator.stream && !aggregator.stream.empty())
+      refuse({"aggregator.raw_stream", "aggregator.stream"},
+             "aggregator.raw_stream and aggregator.stream are both " + toml_string(aggregator.stream) +
+                 ": what goes in and what comes out must be two streams");
+    if (reads_raw) return judge_unused_feeds();
     const auto& feeds = values_.feeds.of;
     const auto enabled = static_cast<std::size_t>(
         std::count_if(feeds.begin(), feeds.end(), [](const feed_settings& feed) { return feed.enabled; }));
@@ -233,6 +241,19 @@ private:
     warn(std::move(keys), "aggregator.min_exchanges = " + std::to_string(aggregator.min_exchanges) +
                               " is more than the enabled feeds (" + std::to_string(enabled) +
                               "): live data will never be published");
+  }
+
+  /// The feeds are enabled unless somebody says otherwise; only what was set up on purpose is worth a word.
+  void judge_unused_feeds() {
+    if (values_.feeds.publish_raw) return;
+    for (const auto x : all_exchanges) {
+      const auto& feed = values_.feeds.of[index_of(x)];
+      const auto name = "feeds." + std::string{to_string(x)};
+      if (!feed.enabled || (feed.url.empty() && feed.symbols.empty())) continue;
+      warn({feed.url.empty() ? name + ".symbols" : name + ".url", "aggregator.source"},
+           name + " has no effect: with aggregator.source = \"raw_stream\" an exchange is connected only for "
+                  "feeds.publish_raw");
+    }
   }
 
   const settings& values_;

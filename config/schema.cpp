@@ -125,6 +125,10 @@ std::vector<option> make_options() {
 
       {"feeds.stale_after", at(&settings::feeds, &feeds_settings::stale_after), any_duration,
        "A symbol without data for so long is reported as stale."},
+      {"feeds.publish_raw", at(&settings::feeds, &feeds_settings::publish_raw), flag{},
+       "Whether each exchange's candles go to aggregator.raw_stream, too."},
+      {"feeds.raw_maxlen", at(&settings::feeds, &feeds_settings::raw_maxlen), count{1, most},
+       "Entries Redis keeps in that stream (XADD MAXLEN ~)."},
   };
   rows.insert(rows.end(), std::make_move_iterator(market_rows.begin()),
               std::make_move_iterator(market_rows.end()));
@@ -139,6 +143,10 @@ std::vector<option> make_options() {
                     "{ BTCUSDT = \"XBT/USD\" }."});
   }
   std::vector<option> rest{
+      {"aggregator.source", at(&settings::aggregator, &aggregator_settings::source),
+       choice{{"feeds", "raw_stream"}}, "Where candles come from: the exchanges, or a Redis stream of them."},
+      {"aggregator.raw_stream", at(&settings::aggregator, &aggregator_settings::raw_stream), text{},
+       "That stream: read when source is raw_stream, written when feeds.publish_raw is true."},
       {"aggregator.stream", at(&settings::aggregator, &aggregator_settings::stream), text{},
        "Redis stream the merged records go to."},
       {"aggregator.maxlen", at(&settings::aggregator, &aggregator_settings::maxlen), count{1, most},
@@ -157,14 +165,19 @@ std::vector<option> make_options() {
       {"aggregator.emit_interval", at(&settings::aggregator, &aggregator_settings::emit_interval),
        any_duration, "For emit = \"interval\"."},
 
-      {"spool.memory_bytes", at(&settings::spool, &spool_settings::memory_bytes), byte_size{64 * kib, tib},
-       "Room for records that wait for Redis and for those kept after it took them, together. When it is "
-       "full, intake "
-       "waits."},
+      {"spool.sync", at(&settings::spool, &spool_settings::sync), choice{{"batch", "os"}},
+       "batch: records are on disk before they count as accepted. os: the kernel writes when it likes; a "
+       "crash "
+       "of the host, not of the process, may then lose or double the last moments."},
+      {"spool.max_bytes", at(&settings::spool, &spool_settings::max_bytes), byte_size{16 * kib * kib, tib},
+       "Room on disk for records that wait for Redis and for those kept after it took them. When it is full, "
+       "intake waits."},
       {"spool.retain", at(&settings::spool, &spool_settings::retain), any_duration,
        "How long records are kept after Redis took them, to heal a Redis that comes back older than it was."},
       {"spool.retain_bytes", at(&settings::spool, &spool_settings::retain_bytes), byte_size{0, tib},
-       "Most bytes kept for that; memory_bytes bounds it too."},
+       "Most bytes kept for that; max_bytes bounds it too."},
+      {"spool.trim_patience", at(&settings::spool, &spool_settings::trim_patience), any_duration,
+       "How long catch-up waits for a consumer group that would lose unread entries to trimming."},
 
       {"health.interval", at(&settings::health, &health_settings::interval), any_duration,
        "How often every actor is asked how it is."},
@@ -201,12 +214,6 @@ std::vector<option> make_options() {
 std::vector<reserved_key> make_reserved_keys() {
   std::vector<reserved_key> rows{
       {"symbols.universe_key", "Redis key with more symbols, added behind the list"},
-      {"feeds.publish_raw", "each exchange's candles to a raw stream too"},
-      {"aggregator.source", "feeds or a raw stream"},
-      {"aggregator.raw_stream", "the raw stream to read"},
-      {"spool.sync", "when the spool on disk is synced"},
-      {"spool.max_bytes", "room for the spool on disk"},
-      {"spool.trim_patience", "how long catch-up waits for slow consumers"},
   };
   const auto reserve = [&](const std::string& section, std::initializer_list<const char*> leaves,
                            const char* help) {
@@ -262,7 +269,7 @@ const std::vector<section>& sections() {
       {"feeds.okx", "OKX."},
       {"feeds.kraken", "Kraken."},
       {"aggregator", "Candles of several exchanges in, merged records out."},
-      {"spool", "Records that wait for Redis."},
+      {"spool", "Records that wait for Redis, on disk under process.data_dir."},
       {"health", "The regular look at every actor."},
       {"supervisor", "Restarts of failed actors."},
       {"api", "HTTP: status and orders for people and programs."},

@@ -100,6 +100,8 @@ struct feed_settings {
 };
 
 struct feeds_settings {
+  bool publish_raw = false; ///< Candles go to aggregator.raw_stream, too.
+  std::size_t raw_maxlen = 10000;
   milliseconds stale_after = 60s;
   /// By index_of(exchange). Coinbase has no feed yet, and no key that would enable it.
   std::array<feed_settings, exchange_count> of = [] {
@@ -111,7 +113,11 @@ struct feeds_settings {
 
 enum class emit_mode : std::uint8_t { update, interval, close };
 
+enum class candle_source : std::uint8_t { feeds, raw_stream };
+
 struct aggregator_settings {
+  candle_source source = candle_source::feeds;
+  std::string raw_stream = "quantum:stream:exchange.raw";
   std::string stream = "quantum:stream:exchange.normalized";
   std::size_t maxlen = 50000;
   std::size_t min_exchanges = 2;
@@ -121,10 +127,17 @@ struct aggregator_settings {
   milliseconds emit_interval = 100ms;
 };
 
+enum class spool_sync : std::uint8_t {
+  batch, ///< Every group of batches is on disk before it counts as accepted.
+  os,    ///< The kernel writes when it likes: a crash of the host may lose or double the last moments.
+};
+
 struct spool_settings {
-  std::size_t memory_bytes = std::size_t{256} << 20; ///< Waiting and retained records together.
+  spool_sync sync = spool_sync::batch;
+  std::size_t max_bytes = std::size_t{4} << 30; ///< Waiting and retained records together.
   milliseconds retain = 10min;
   std::size_t retain_bytes = std::size_t{1} << 30;
+  milliseconds trim_patience = 60s;
 };
 
 struct health_settings {

@@ -27,10 +27,20 @@ using replay_actor = caf::typed_actor<
     // The replay command: answer when the file is at its end and every candle is with the aggregator.
     caf::replies_to<drain_request>::with<drained>, tells_health>;
 
-/// AGGREGATOR: candles of several exchanges in, merged records out.
+/// RAW_READER: candles out of a Redis stream, instead of the feeds.
+using raw_reader_actor = caf::typed_actor<
+    // Itself: reads on after a pause.
+    caf::reacts_to<wake>,
+    // Main, before the process ends: stop reading.
+    caf::replies_to<drain_request>::with<drained>, tells_health>;
+
+/// AGGREGATOR: candles of several exchanges in, merged records out, and the candles themselves into the raw
+/// stream.
 using aggregator_actor = caf::typed_actor<
-    // FEED and REPLAY; the answer is their credit for the next batch.
+    // FEED, REPLAY and RAW_READER; the answer is their credit for the next batch.
     caf::replies_to<candle_batch>::with<intake_answer>,
+    // RAW_READER, when it begins, when a batch was not taken, and now and then while nothing comes.
+    caf::replies_to<position_request>::with<position_answer>,
     // Itself: the emit interval; trying again a publisher that was busy.
     caf::reacts_to<wake>,
     // Main, before the process ends, and REPLAY's command at the end of the file.
@@ -40,6 +50,10 @@ using aggregator_actor = caf::typed_actor<
 using publisher_actor = caf::typed_actor<
     // AGGREGATOR; the answer is its credit for the next batch.
     caf::replies_to<record_batch>::with<intake_answer>,
+    // AGGREGATOR, when it begins to read a stream.
+    caf::replies_to<checkpoint_request>::with<checkpoint_answer>,
+    // The spool's edge: what became of a batch.
+    caf::reacts_to<spool_event>,
     // REDIS: a new connection stands, so resync and send.
     caf::reacts_to<link_up>,
     // Itself: pauses after a refusal.
@@ -49,7 +63,7 @@ using publisher_actor = caf::typed_actor<
 
 /// REDIS: the one owner of Redis connections.
 using redis_actor = caf::typed_actor<
-    // PUBLISHER and RESULT_READER: commands to send.
+    // PUBLISHER, RESULT_READER and RAW_READER: commands to send.
     caf::replies_to<redis_commands>::with<redis_replies>,
     // The redis edge: connected, answered, closed.
     caf::reacts_to<link_event>,

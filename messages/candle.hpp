@@ -27,10 +27,19 @@ struct candle {
   bool operator==(const candle&) const = default;
 };
 
-/// Candles in the order they came, none empty. From: feed, replay. To: aggregator, which answers with
+/// Candles in the order they came. From: feed, replay, raw_reader. To: aggregator, which answers with
 /// intake_answer.
 struct candle_batch {
-  std::shared_ptr<const std::vector<candle>> candles;
+  std::shared_ptr<const std::vector<candle>> candles; ///< Not empty, unless only the position moves on.
+  std::string position{}; ///< Of the input behind these candles, opaque; empty: they come from no stream.
+  std::string after{};    ///< The position they follow on: nothing that follows on another is taken.
+  bool again = false;     ///< Read a second time: what is as old as what was merged is not merged again.
+};
+
+/// Where to read on? From: raw_reader. To: aggregator, which answers when it knows.
+struct position_request {};
+struct position_answer {
+  std::string position; ///< Behind the last candle that was merged. Empty: from the beginning.
 };
 
 } // namespace breakwater

@@ -28,6 +28,7 @@ enum class errc : std::uint8_t {
   already_running,          ///< Another process holds data_dir.
   foreign,                  ///< An error of a library, CAF's own for one; `detail` is its text.
   audit_unwritable, ///< The audit log cannot be written, so what was to be written down must not happen.
+  spool_unusable,   ///< The spool on disk is of a newer version, or damaged; `detail` says what to do.
 };
 
 constexpr const char* to_string(errc code) noexcept {
@@ -49,6 +50,7 @@ constexpr const char* to_string(errc code) noexcept {
   case errc::address_invalid: return "address_invalid";
   case errc::already_running: return "already_running";
   case errc::audit_unwritable: return "audit_unwritable";
+  case errc::spool_unusable: return "spool_unusable";
   case errc::foreign: return "foreign";
   }
   return "unknown";

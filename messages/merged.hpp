@@ -28,6 +28,9 @@ struct merged {
   bool suspect = false;                   ///< Two are left and differ by more than allowed.
   bool closed = false;                    ///< Every contributing exchange closed the minute.
   wall_time event_at;                     ///< Newest exchange time that went in.
+  wall_time ingest_at;                    ///< When the candle that caused it was received.
+
+  bool operator==(const merged&) const = default;
 };
 
 } // namespace breakwater

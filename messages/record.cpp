@@ -45,6 +45,17 @@ void record_list::add(std::string_view name, std::string_view value) {
   ++open_fields_;
 }
 
+void record_list::add_record(view record) {
+  wire_.append(record.wire);
+  open_fields_ = record.field_count;
+  end_record();
+}
+
+void record_list::reserve(std::size_t records, std::size_t bytes) {
+  ends_.reserve(records);
+  wire_.reserve(bytes);
+}
+
 void record_list::reserve_like(const record_list& like) {
   wire_.reserve(like.wire_.size() + like.wire_.size() / 8);
   ends_.reserve(like.ends_.size() + like.ends_.size() / 8);

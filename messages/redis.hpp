@@ -29,10 +29,12 @@ inline constexpr connection_number any_connection = 0;
 /// Which connection commands go over: one that Redis holds back must not hold up the others.
 enum class redis_lane : std::uint8_t {
   commands, ///< Answered at once; guarded by the breaker.
-  reads,    ///< Blocking reads. Open while somebody reads and the breaker lets commands through.
+  reads,    ///< Blocking reads of execution results. Open from the first read on.
+  raw,      ///< Blocking reads of the raw stream, likewise: who blocks holds up everyone on his connection.
 };
+inline constexpr std::size_t redis_lanes = 3;
 
-/// Commands to send in one piece. From: publisher, result_reader. To: redis, which answers with
+/// Commands to send in one piece. From: publisher, result_reader, raw_reader. To: redis, which answers with
 /// redis_replies, or with errc::redis_unavailable (nothing was sent, or the connection broke and nobody knows
 /// what was applied) or errc::redis_connection_changed (nothing was sent).
 struct redis_commands {

@@ -11,6 +11,7 @@
 #include "messages/record.hpp"
 #include "messages/redis.hpp"
 #include "messages/socket.hpp"
+#include "messages/spool.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/error.hpp>
@@ -20,7 +21,12 @@
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::socket_event)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::candle_batch)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::position_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::position_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::record_batch)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::checkpoint_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::checkpoint_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::spool_event)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::intake_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::redis_commands)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::redis_replies)

@@ -19,7 +19,7 @@ run_preset() {
   fi
   printf '== Testing %s\n' "$preset"
   # Counted below, from what ctest says, so its exit code is not needed.
-  ctest --test-dir "build/$preset" --output-on-failure --no-tests=error -j2 "$@" 2>&1 | tee "$log" || true
+  ctest --test-dir "build/$preset" --output-on-failure --no-tests=error -j4 "$@" 2>&1 | tee "$log" || true
   tests=$(sed -n 's/.* tests failed out of \([0-9]*\)$/\1/p' "$log")
   failures=$(sed -n 's/.*tests passed, \([0-9]*\) tests failed out of .*/\1/p' "$log")
   skips=$(grep -c '\*\*\*Skipped' "$log" || true)

@@ -1,21 +1,22 @@
 #include "actors/aggregator/aggregator_actor.hpp"
 
 #include "actors/aggregator/merged_record.hpp"
+#include "actors/aggregator/raw_record.hpp"
 #include "actors/support/emit.hpp"
 
 #include <caf/send.hpp>
 
-#include <algorithm>
 #include <atomic>
 #include <random>
+#include <utility>
 
 namespace breakwater {
 namespace {
 
-/// Records that may wait for the publisher before the feeds are told to come again.
-constexpr std::size_t max_waiting = 8192;
 constexpr milliseconds publisher_answers_within = 5s;
-constexpr milliseconds ask_busy_again_after = 5ms, ask_lost_again_after = 100ms;
+constexpr milliseconds ask_for_checkpoint_after = 100ms;
+/// How long a position may wait for a record to be kept with.
+constexpr milliseconds position_waits = 100ms;
 /// Without a candle for so long the aggregator does not do its job.
 constexpr auto silent_after = 120s;
 
@@ -27,90 +28,130 @@ std::uint64_t new_incarnation() {
 
 } // namespace
 
-intake_answer aggregator_state::take(const candle_batch& batch) {
-  const intake_answer busy{intake::busy, incarnation}, taken{intake::taken, incarnation};
-  if (waiting->size() >= max_waiting) return busy;
-  for (const auto& in : *batch.candles) {
-    merged_now.clear();
-    window->take(in, merged_now);
-    for (auto& what : merged_now) publish(std::move(what), in.received_at);
-  }
-  candles += batch.candles->size();
-  last_candle_at = self->clock().now();
-  if (const auto late = window->counted().late; late > late_told) {
-    emit(name, event::late_candles, {{"count", late - late_told}});
-    late_told = late;
-  }
-  send_on();
-  return taken;
+void aggregator_state::ask_for_checkpoint() {
+  self->request(merged_out->to, publisher_answers_within, checkpoint_request{})
+      .then([this](const checkpoint_answer& kept) { restore(*kept.what); },
+            [this](const caf::error&) { // the publisher is being restarted, or its spool opened
+              ask_again_at = self->clock().now() + ask_for_checkpoint_after;
+              alarm.set(self, ask_again_at);
+            });
 }
 
-void aggregator_state::publish(merged what, wall_time ingest_at) {
-  if (options.rules.emit != emit_mode::interval) {
-    append_record(*waiting, what, options.kind, ingest_at);
-    ++records;
-    return;
+void aggregator_state::restore(const checkpoint& kept) {
+  std::size_t unreadable = 0;
+  for (const auto& [minute, text] : kept.parts)
+    if (!window->restore(minute, text)) ++unreadable;
+  position = kept.position;
+  restored = true;
+  if (unreadable > 0) emit(options.name, event::minutes_unreadable, {{"count", unreadable}});
+  if (!position.empty())
+    emit(options.name, event::minutes_restored, {{"count", window->symbols()}, {"position", position}});
+  if (window->holds()) alarm.set(self, next_flush = self->clock().now() + options.rules.emit_interval);
+  for (auto& promise : std::exchange(position_asked, {})) promise.deliver(position_answer{position});
+}
+
+intake_answer aggregator_state::take(const candle_batch& batch) {
+  if (!restored || (merged_out && merged_out->core.full()) || (raw_out && raw_out->core.full()))
+    return {intake::busy, incarnation};
+  if (reads_stream() && batch.after != position) return {intake::out_of_place, incarnation};
+  if (raw_out) {
+    for (const auto& in : *batch.candles) append_raw_record(raw_out->core.waiting(), in);
+    raw_records += batch.candles->size();
   }
-  std::pair key{what.symbol, what.start_s};
-  interval_held.insert_or_assign(std::move(key), held{std::move(what), ingest_at});
-  if (!next_flush) next_flush = self->clock().now() + options.rules.emit_interval;
-  alarm.set(self, next_flush);
+  if (merged_out) merge(batch);
+  candles += batch.candles->size();
+  if (!batch.candles->empty()) last_candle_at = self->clock().now();
+  send_on();
+  return {intake::taken, incarnation};
+}
+
+void aggregator_state::merge(const candle_batch& batch) {
+  const auto how = batch.again ? merge_window::reading::again : merge_window::reading::first;
+  for (const auto& in : *batch.candles) {
+    merged_now.clear();
+    window->take(in, merged_now, how);
+    publish(merged_now);
+  }
+  if (window->holds() && !next_flush) next_flush = self->clock().now() + options.rules.emit_interval;
+  if (reads_stream()) {
+    position = batch.position;
+    if (!keep_at) keep_at = self->clock().now() + position_waits;
+  }
+  if (const auto late = window->counted().late; late > late_told) {
+    emit(options.name, event::late_candles, {{"count", late - late_told}});
+    late_told = late;
+  }
+}
+
+void aggregator_state::publish(std::vector<merged>& what) {
+  for (const auto& m : what) append_record(merged_out->core.waiting(), m, options.kind);
+  records += what.size();
 }
 
 void aggregator_state::flush_interval() {
-  for (const auto& [key, newest] : interval_held) {
-    append_record(*waiting, newest.what, options.kind, newest.ingest_at);
-    ++records;
-  }
-  interval_held.clear();
   next_flush.reset();
+  if (!window || !window->holds()) return;
+  merged_now.clear();
+  window->tell_held(merged_now);
+  publish(merged_now);
+  if (reads_stream() && !keep_at) keep_at = self->clock().now() + position_waits; // none is held any more
+}
+
+std::shared_ptr<const checkpoint> aggregator_state::make_checkpoint() {
+  keep_at.reset();
+  if (!reads_stream()) return nullptr;
+  auto state = std::make_shared<checkpoint>();
+  state->position = position;
+  state->parts = window->take_changed();
+  return state;
 }
 
 void aggregator_state::send_on() {
-  if (asked || retry_at) return;
-  if (!in_flight) {
-    if (waiting->empty()) return answer_drains();
-    waiting->shrink();
-    auto next = std::make_shared<record_list>();
-    next->reserve_like(*waiting);
-    in_flight = std::exchange(waiting, std::move(next));
-    ++number;
-    last_record_at = self->clock().now();
+  const auto now = self->clock().now();
+  if (merged_out && merged_out->core.can_make()) {
+    const bool anything = !merged_out->core.waiting().empty();
+    if (anything) last_record_at = now;
+    if (anything || (keep_at && (*keep_at <= now || !drains.empty())))
+      merged_out->core.make(make_checkpoint());
   }
-  asked = true;
-  self->request(publisher, publisher_answers_within, record_batch{incarnation, number, in_flight})
-      .then(
-          [this](const intake_answer& answer) { on_answer(answer); },
-          [this](const caf::error&) { // lost, or not answered: the publisher knows by the number if it has it
-            asked = false;
-            retry_in(ask_lost_again_after);
-          });
+  if (raw_out && raw_out->core.can_make() && !raw_out->core.waiting().empty()) raw_out->core.make(nullptr);
+  if (merged_out) offer(*merged_out);
+  if (raw_out) offer(*raw_out);
+  alarm.set(self, next_flush);
+  if (merged_out && merged_out->core.can_make()) alarm.set(self, keep_at); // else the answer brings us here
+  if (is_idle())
+    for (auto& promise : std::exchange(drains, {})) promise.deliver(drained{records + raw_records});
 }
 
-void aggregator_state::on_answer(const intake_answer& answer) {
-  asked = false;
-  if (answer.what == intake::busy) return retry_in(ask_busy_again_after);
-  in_flight.reset();
-  send_on();
-}
-
-void aggregator_state::retry_in(milliseconds wait) {
-  retry_at = self->clock().now() + wait;
-  alarm.set(self, retry_at);
+void aggregator_state::offer(outlet& out) {
+  if (auto batch = out.core.next(self->clock().now()))
+    self->request(out.to, publisher_answers_within, std::move(*batch))
+        .then(
+            [this, &out](const intake_answer& answer) {
+              out.core.on_answer(answer.what, self->clock().now());
+              send_on();
+            },
+            [this, &out](const caf::error&) {
+              out.core.on_no_answer(self->clock().now());
+              send_on();
+            });
+  alarm.set(self, out.core.next_wake());
 }
 
 void aggregator_state::on_wake(wake which) {
   if (!alarm.is_due(which)) return;
   const auto now = self->clock().now();
+  if (ask_again_at && *ask_again_at <= now) {
+    ask_again_at.reset();
+    ask_for_checkpoint();
+  }
+  alarm.set(self, ask_again_at);
   if (next_flush && *next_flush <= now) flush_interval();
-  if (retry_at && *retry_at <= now) retry_at.reset();
   send_on();
-  alarm.set(self, next_flush);
-  alarm.set(self, retry_at);
 }
 
-void aggregator_state::answer_drains() {
-  for (auto& promise : std::exchange(drains, {})) promise.deliver(drained{records});
+bool aggregator_state::is_idle() const {
+  return (!merged_out || merged_out->core.idle()) && (!raw_out || raw_out->core.idle()) && !keep_at;
 }
 
 health_answer aggregator_state::health() const {
@@ -118,36 +159,62 @@ health_answer aggregator_state::health() const {
   const auto age_ms = [&](mono_time at) {
     return std::to_string(std::chrono::duration_cast<milliseconds>(now - at).count());
   };
-  const auto& counted = window->counted();
   health_answer answer;
-  answer.facts = {{"records", std::to_string(records)},
-                  {"candles", std::to_string(candles)},
-                  {"symbols", std::to_string(window->symbols())},
-                  {"waiting", std::to_string(waiting->size())},
-                  {"late", std::to_string(counted.late)},
-                  {"out_of_order", std::to_string(counted.out_of_order)},
-                  {"unchanged", std::to_string(counted.unchanged)},
-                  {"alone", std::to_string(counted.alone)},
-                  {"over_limit", std::to_string(counted.over_limit)},
-                  {"last_candle_age_ms", age_ms(last_candle_at)},
-                  {"last_record_age_ms", age_ms(last_record_at)}};
-  if (now - last_candle_at > silent_after)
-    answer.level = health_level::degraded, answer.why = "no candle arrived for 120 s";
-  else if (now - last_record_at > silent_after)
-    answer.level = health_level::degraded, answer.why = "no record left for 120 s";
+  auto& facts = answer.facts;
+  const auto fact = [&](const char* key, std::uint64_t value) {
+    facts.emplace_back(key, std::to_string(value));
+  };
+  if (merged_out) fact("records", records);
+  fact("candles", candles);
+  if (merged_out) {
+    const auto& counted = window->counted();
+    fact("symbols", window->symbols());
+    fact("waiting", merged_out->core.waiting().size());
+    fact("late", counted.late);
+    fact("out_of_order", counted.out_of_order);
+    fact("unchanged", counted.unchanged);
+    fact("alone", counted.alone);
+    fact("over_limit", counted.over_limit);
+    if (reads_stream()) fact("again", counted.again), facts.emplace_back("position", position);
+  }
+  if (raw_out) {
+    fact("raw_records", raw_records);
+    fact("raw_waiting", raw_out->core.waiting().size());
+  }
+  facts.emplace_back("last_candle_age_ms", age_ms(last_candle_at));
+  if (merged_out) facts.emplace_back("last_record_age_ms", age_ms(last_record_at));
+
+  const auto degraded = [&](const char* why) { answer.level = health_level::degraded, answer.why = why; };
+  if (!restored)
+    degraded("waits for the publisher to tell where the last run ended");
+  else if (now - last_candle_at > silent_after)
+    degraded("no candle arrived for 120 s");
+  else if (merged_out && now - last_record_at > silent_after)
+    degraded("no record left for 120 s");
   return answer;
 }
 
 aggregator_actor::behavior_type aggregator_behavior(self_ptr<aggregator_actor, aggregator_state> self,
-                                                    aggregator_options options, publisher_actor publisher) {
+                                                    aggregator_options options, aggregator_publishers to) {
   auto& state = self->state;
   state.options = std::move(options);
-  state.publisher = std::move(publisher);
   state.incarnation = new_incarnation();
-  state.window = std::make_unique<merge_window>(state.options.rules);
   state.last_candle_at = state.last_record_at = self->clock().now();
+  if (to.merged) {
+    state.window = std::make_unique<merge_window>(state.options.rules);
+    state.merged_out = aggregator_state::outlet{std::move(to.merged), record_outlet{state.incarnation}};
+  }
+  if (to.raw) state.raw_out = aggregator_state::outlet{std::move(to.raw), record_outlet{state.incarnation}};
+  if (state.reads_stream()) {
+    state.restored = false;
+    state.ask_for_checkpoint();
+  }
   return {
       [self](const candle_batch& batch) { return self->state.take(batch); },
+      [self](position_request) -> caf::result<position_answer> {
+        if (self->state.restored) return position_answer{self->state.position};
+        return self->state.position_asked.emplace_back(self->make_response_promise<position_answer>());
+      },
       [self](wake which) { self->state.on_wake(which); },
       [self](drain_request) -> caf::result<drained> {
         auto promise = self->make_response_promise<drained>();

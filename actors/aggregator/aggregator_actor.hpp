@@ -1,12 +1,14 @@
 #pragma once
 
 #include "actors/aggregator/merge_window.hpp"
+#include "actors/aggregator/record_outlet.hpp"
 #include "actors/support/actor_base.hpp"
 #include "actors/support/timer.hpp"
 #include "messages/record.hpp"
 
-#include <map>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace breakwater {
@@ -14,49 +16,70 @@ namespace breakwater {
 struct aggregator_options {
   aggregator_settings rules;
   market kind = market::spot;
+  std::string name = "aggregator"; ///< In logs and health.
+};
+
+/// Where what an aggregator makes goes to; none of what has no publisher is made.
+struct aggregator_publishers {
+  publisher_actor merged{}; ///< Records of the open minutes.
+  publisher_actor raw{};    ///< The candles themselves.
 };
 
 struct aggregator_state {
   static inline const char* name = "aggregator";
 
+  /// A publisher and what waits for it.
+  struct outlet {
+    publisher_actor to;
+    record_outlet core;
+  };
+
   explicit aggregator_state(aggregator_actor::pointer owner) : self(owner) {}
 
+  /// Candles come out of a stream, so what was merged of it is kept with the records.
+  bool reads_stream() const { return merged_out && options.rules.source == candle_source::raw_stream; }
+  void ask_for_checkpoint();
+  void restore(const checkpoint& kept);
   intake_answer take(const candle_batch& batch);
-  void publish(merged what, wall_time ingest_at);
+  void merge(const candle_batch& batch);
+  void publish(std::vector<merged>& what);
   void flush_interval();
+  /// Makes and offers the batches that are due, answers who waits for the end.
   void send_on();
-  void on_answer(const intake_answer& answer);
-  void retry_in(milliseconds wait);
+  std::shared_ptr<const checkpoint> make_checkpoint();
+  void offer(outlet& out);
   void on_wake(wake which);
-  void answer_drains();
+  bool is_idle() const;
   health_answer health() const;
 
   aggregator_actor::pointer self;
   aggregator_options options;
-  publisher_actor publisher;
-  std::uint64_t incarnation = 0; ///< Names this life to the publisher and to the feeds.
+  std::uint64_t incarnation = 0; ///< Names this life to the publishers and to the feeds.
   std::unique_ptr<merge_window> window;
   std::vector<merged> merged_now; ///< Scratch of take().
-  std::shared_ptr<record_list> waiting = std::make_shared<record_list>();
-  std::shared_ptr<const record_list> in_flight; ///< Sent, not yet answered (or answered busy).
-  bool asked = false;                           ///< A request for in_flight is on its way.
-  std::uint64_t number = 0;                     ///< Of the newest batch.
-  struct held {
-    merged what;
-    wall_time ingest_at;
-  };
-  std::map<std::pair<std::string, std::int64_t>, held>
-      interval_held; ///< emit = "interval": newest per symbol and minute.
-  std::optional<mono_time> next_flush, retry_at;
+  std::optional<outlet> merged_out, raw_out;
+  std::optional<mono_time> next_flush;
   timer alarm;
-  std::uint64_t candles = 0, records = 0, late_told = 0;
+
+  bool restored = true; ///< False: what was kept is not known yet, and nothing can be merged.
+  std::string position; ///< Behind the last candle that was merged.
+  /// The position moved since a checkpoint was made. Without a record it is kept then: candles that make no
+  /// record need no transaction each.
+  std::optional<mono_time> keep_at;
+  std::optional<mono_time> ask_again_at; ///< For the checkpoint.
+  std::vector<caf::typed_response_promise<position_answer>> position_asked;
+
+  std::uint64_t candles = 0, records = 0, raw_records = 0, late_told = 0;
   mono_time last_candle_at, last_record_at;
   std::vector<caf::typed_response_promise<drained>> drains;
 };
 
-/// Merges what the feeds send and hands records to the publisher, one unanswered batch at a time. While the
-/// publisher has no room it answers the feeds `busy`, so what waits here stays below `max_waiting` records.
+/// Merges candles and hands records to a publisher, and the candles themselves to another, one unanswered
+/// batch at a time. While one of them has no room it answers `busy`, so what waits here is bounded.
+///
+/// Candles of a stream are merged exactly once whatever ends whoever: the position behind them, the open
+/// minutes they changed and the records they made are one batch, and a new life goes on from there.
 aggregator_actor::behavior_type aggregator_behavior(self_ptr<aggregator_actor, aggregator_state> self,
-                                                    aggregator_options options, publisher_actor publisher);
+                                                    aggregator_options options, aggregator_publishers to);
 
 } // namespace breakwater

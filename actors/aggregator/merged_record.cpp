@@ -12,7 +12,7 @@ constexpr std::size_t legacy_prices = 3;
 
 } // namespace
 
-void append_record(record_list& out, const merged& what, market kind, wall_time ingest_at) {
+void append_record(record_list& out, const merged& what, market kind) {
   number_text text;
   out.add("symbol", what.symbol);
   out.add("timestamp", text.of(what.start_s));
@@ -35,7 +35,7 @@ void append_record(record_list& out, const merged& what, market kind, wall_time 
   out.add("suspect", what.suspect ? "1" : "0");
   out.add("closed", what.closed ? "1" : "0");
   out.add("event_ms", text.of(epoch_ms(what.event_at)));
-  out.add("ingest_ms", text.of(epoch_ms(ingest_at)));
+  out.add("ingest_ms", text.of(epoch_ms(what.ingest_at)));
   if (what.excluded.any()) {
     std::string names;
     for (auto x : all_exchanges)

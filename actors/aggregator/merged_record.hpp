@@ -7,7 +7,7 @@
 namespace breakwater {
 
 /// Appends `what` to `out` in the wire format of the normalized stream: every field as text, the original
-/// ones first. `ingest_at` is when the candle that caused it was received.
-void append_record(record_list& out, const merged& what, market kind, wall_time ingest_at);
+/// ones first.
+void append_record(record_list& out, const merged& what, market kind);
 
 } // namespace breakwater

@@ -12,16 +12,37 @@ constexpr std::chrono::seconds redis_answers_within{15};
 
 } // namespace
 
-intake_answer publisher_state::take(const record_batch& batch) {
-  const auto what = core->accept(batch, options.clock());
-  if ((what == intake::busy) != full) {
-    full = what == intake::busy;
+caf::result<intake_answer> publisher_state::take(const record_batch& batch) {
+  const auto taken = core->accept(batch, options.clock());
+  if (taken.answer) return intake_answer{*taken.answer, 0};
+  return answers.emplace(taken.ticket, self->make_response_promise<intake_answer>()).first->second;
+}
+
+void publisher_state::on_spool(const spool_event& told) {
+  const auto answer = core->on_spool(told, self->clock().now(), options.clock());
+  if (told.what == spool_outcome::opened) {
+    opened = true;
     const auto used = spool->size();
-    emit(name, full ? event::publisher_busy : event::publisher_room,
+    emit(options.name, event::spool_opened,
          {{"stream", options.how.stream}, {"count", used.waiting}, {"bytes", used.bytes}});
   }
+  if (answer) {
+    if (auto waiting = answers.extract(told.ticket); !waiting.empty())
+      waiting.mapped().deliver(intake_answer{*answer, 0});
+    if (const bool no_room = told.what == spool_outcome::no_room; no_room != full) {
+      full = no_room;
+      const auto used = spool->size();
+      emit(options.name, full ? event::publisher_busy : event::publisher_room,
+           {{"stream", options.how.stream}, {"count", used.waiting}, {"bytes", used.bytes}});
+    }
+  }
+  answer_checkpoints();
   pump();
-  return {what, 0};
+}
+
+void publisher_state::answer_checkpoints() {
+  if (!core->keeps_nothing()) return; // a batch under way may bring a newer one
+  for (auto& promise : std::exchange(checkpoints, {})) promise.deliver(checkpoint_answer{spool->saved()});
 }
 
 void publisher_state::pump() {
@@ -40,7 +61,7 @@ void publisher_state::pump() {
   for (const auto& notice : core->take_notices()) {
     fields details;
     for (const auto& [key, value] : notice.details) details.emplace_back(key, value);
-    emit(name, notice.what, details);
+    emit(options.name, notice.what, details);
   }
   alarm.set(self, core->next_wake());
   if (!drains.empty() && core->idle())
@@ -49,9 +70,13 @@ void publisher_state::pump() {
 }
 
 health_answer publisher_state::health() const {
+  health_answer answer;
+  if (!opened) {
+    answer.level = health_level::degraded, answer.why = "the spool is being opened";
+    return answer;
+  }
   const auto& counted = core->counted();
   const auto used = spool->size();
-  health_answer answer;
   answer.facts = {{"waiting", std::to_string(used.waiting)},
                   {"acknowledged", std::to_string(counted.acknowledged)},
                   {"state", to_string(core->state())},
@@ -66,8 +91,19 @@ health_answer publisher_state::health() const {
                   {"refusals", std::to_string(counted.refusals)},
                   {"disturbed", std::to_string(counted.disturbed)},
                   {"restamped", std::to_string(counted.restamped)},
-                  {"sent_again", std::to_string(counted.sent_again)}};
-  if (core->state() == delivery::phase::halted)
+                  {"sent_again", std::to_string(counted.sent_again)},
+                  {"holes", std::to_string(counted.holes)},
+                  {"dead", std::to_string(used.dead)},
+                  {"trimmed_unread", std::to_string(counted.trimmed_unread)}};
+  if (!core->disk_error().empty())
+    answer.level = health_level::critical, answer.why = "the spool cannot be written: " + core->disk_error();
+  else if (!core->hole().empty()) // until the process starts again: somebody has to know
+    answer.level = health_level::critical,
+    answer.why = "records " + core->hole() + " are neither in Redis nor in the spool any more";
+  else if (core->state() == delivery::phase::disowned)
+    answer.level = health_level::critical,
+    answer.why = "the stream belongs to the spool " + core->owner() + "; breakwater spool take-over moves it";
+  else if (core->state() == delivery::phase::halted)
     answer.level = health_level::critical, answer.why = "the stream cannot be written to: " + core->refusal();
   else if (full)
     answer.level = health_level::critical, answer.why = "the spool is full";
@@ -75,6 +111,9 @@ health_answer publisher_state::health() const {
     answer.level = health_level::degraded, answer.why = core->refusal().empty()
                                                             ? "not in step with the stream"
                                                             : "Redis refuses records: " + core->refusal();
+  else if (used.dead > 0)
+    answer.level = health_level::degraded,
+    answer.why = std::to_string(used.dead) + " records are set aside; breakwater spool dead lists them";
   return answer;
 }
 
@@ -86,9 +125,19 @@ publisher_actor::behavior_type publisher_behavior(self_ptr<publisher_actor, publ
   state.redis = std::move(redis);
   state.spool = std::move(spool);
   state.core = std::make_unique<delivery>(state.options.how, *state.spool);
-  state.pump();
+  // Weak: the spool outlives us, and its events may come when we are gone.
+  state.spool->attach([us = caf::actor_addr{self->address()}](spool_event told) {
+    if (auto alive = caf::actor_cast<publisher_actor>(us)) caf::anon_send(alive, std::move(told));
+  });
   return {
       [self](const record_batch& batch) { return self->state.take(batch); },
+      [self](checkpoint_request) -> caf::result<checkpoint_answer> {
+        auto promise = self->make_response_promise<checkpoint_answer>();
+        self->state.checkpoints.push_back(promise);
+        self->state.answer_checkpoints();
+        return promise;
+      },
+      [self](const spool_event& told) { self->state.on_spool(told); },
       [self](link_up) {
         self->state.core->on_link_up();
         self->state.pump();
@@ -102,7 +151,12 @@ publisher_actor::behavior_type publisher_behavior(self_ptr<publisher_actor, publ
         self->state.pump();
         return promise;
       },
-      [self](health_question) { return self->state.health(); },
+      [self](health_question) {
+        auto answer = self->state.health();
+        self->state.core->look_if_idle(self->clock().now());
+        self->state.pump();
+        return answer;
+      },
   };
 }
 

@@ -4,12 +4,15 @@
 #include "actors/support/actor_base.hpp"
 #include "actors/support/timer.hpp"
 
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace breakwater {
 
 struct publisher_options {
+  std::string name = "publisher"; ///< In logs and health.
   delivery::options how;
   wall_clock clock;
 };
@@ -19,7 +22,9 @@ struct publisher_state {
 
   explicit publisher_state(publisher_actor::pointer owner) : self(owner) {}
 
-  intake_answer take(const record_batch& batch);
+  caf::result<intake_answer> take(const record_batch& batch);
+  void on_spool(const spool_event& told);
+  void answer_checkpoints();
   /// Sends what is due, logs what was found, answers who waits for the end.
   void pump();
   health_answer health() const;
@@ -30,11 +35,14 @@ struct publisher_state {
   std::shared_ptr<spool_port> spool; ///< Outlives this actor.
   std::unique_ptr<delivery> core;
   timer alarm;
+  bool opened = false; ///< The spool is.
   bool full = false;
+  std::map<std::uint64_t, caf::typed_response_promise<intake_answer>> answers; ///< By the spool's ticket.
+  std::vector<caf::typed_response_promise<checkpoint_answer>> checkpoints;     ///< Asked, not yet answered.
   std::vector<caf::typed_response_promise<drained>> drains;
 };
 
-/// Keeps every batch in the spool before it answers `taken`, and brings the spool into the stream.
+/// Answers `taken` once the spool has a batch on disk, and brings the spool into the stream.
 publisher_actor::behavior_type publisher_behavior(self_ptr<publisher_actor, publisher_state> self,
                                                   publisher_options options, redis_actor redis,
                                                   std::shared_ptr<spool_port> spool);

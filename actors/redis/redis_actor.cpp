@@ -7,6 +7,7 @@
 #include <caf/send.hpp>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <stdexcept>
 #include <utility>
@@ -41,20 +42,26 @@ void say(const redis_address& address, const link_news& news) {
   emit(redis_state::name, news.what, details);
 }
 
-/// Connections for blocking reads have numbers with this bit, so that their events find them.
-constexpr connection_number reads_bit = connection_number{1} << 62;
+/// A connection's number has its lane above this bit, so that its events find it.
+constexpr unsigned lane_bit = 60;
+/// What each lane's connection is called in CLIENT LIST, behind the instance.
+constexpr std::array<const char*, redis_lanes> roles{"publish", "read", "raw"};
+
+bool blocks(const lane& l) { return l.what != redis_lane::commands; }
 
 void set_timers(self_pointer self, lane& l) {
   self->state.wakes.set(self, l.core->next_wake());
   self->state.wakes.set(self, l.try_gate_at);
 }
 
-/// Short: the other connection's lines tell the story, and operators grep for their words.
-void say_of_reads(const link_news& news) {
-  if (news.what == event::redis_connected) emit(redis_state::name, event::redis_reads_connected);
+/// Short: the lines of the connection for commands tell the story, and operators grep for their words.
+void say_of_reads(const lane& l, const link_news& news) {
+  const auto* role = roles[static_cast<std::size_t>(l.what)];
+  if (news.what == event::redis_connected)
+    emit(redis_state::name, event::redis_reads_connected, {{"role", role}});
   if (news.what == event::redis_lost)
     emit(redis_state::name, event::redis_reads_lost,
-         {{"wait_ms", news.wait.count()}, {"reason", news.reason}});
+         {{"role", role}, {"wait_ms", news.wait.count()}, {"reason", news.reason}});
   if (news.what == event::redis_denied) emit(redis_state::name, news.what, {{"reason", news.reason}});
 }
 
@@ -93,6 +100,7 @@ void announce(self_pointer self, lane& l) {
 }
 
 void try_gate_in(self_pointer self, lane& l, std::chrono::milliseconds wait) {
+  if (blocks(l)) return; // its reader comes again by itself
   const auto at = self->clock().now() + std::clamp(wait, gate_pause, longest_gate_pause);
   if (!l.try_gate_at || at < *l.try_gate_at) l.try_gate_at = at;
   set_timers(self, l);
@@ -200,17 +208,15 @@ void perform(self_pointer self, lane& l, link_actions actions) {
     void operator()(finish_call& a) const { finish(self, l, a); }
     void operator()(fail_call& a) const { give_up(l, a); }
     void operator()(count_failure& a) const {
-      if (l.what == redis_lane::reads) return;
+      if (blocks(l)) return;
       report_failure(self, {0, false, std::move(a.reason), true}, a.next_attempt, a.wait);
     }
     void operator()(link_restored&) const {
-      if (l.what == redis_lane::reads) return; // its readers come again by themselves
+      if (blocks(l)) return; // its reader comes again by itself
       caf::anon_send(self->state.breaker, dependency_restored{});
       probe(self, l);
     }
-    void operator()(link_news& a) const {
-      l.what == redis_lane::reads ? say_of_reads(a) : say(self->state.address, a);
-    }
+    void operator()(link_news& a) const { blocks(l) ? say_of_reads(l, a) : say(self->state.address, a); }
   };
   for (auto& action : actions) std::visit(performer{self, l}, action);
   set_timers(self, l);
@@ -233,7 +239,7 @@ void send_permitted(self_pointer self, lane& l, const redis_commands& what, cons
     return;
   }
   auto deciding = leave.number;
-  if (l.what == redis_lane::reads) hand_back(self, std::exchange(deciding, 0));
+  if (blocks(l)) hand_back(self, std::exchange(deciding, 0));
   l.calls.emplace(++l.last_call, redis_state::call{std::move(promise), deciding, false});
   perform(self, l, l.core->submit(l.last_call, what.wire, what.count, what.blocks_for, self->clock().now()));
 }
@@ -275,19 +281,17 @@ void try_gate(self_pointer self, lane& l) {
 }
 
 lane& lane_of(redis_state& state, const link_event& what) {
-  return (what.connection & reads_bit) != 0 ? state.reads : state.commands;
+  return state.lanes[static_cast<std::size_t>(what.connection >> lane_bit)];
 }
 
-/// What belongs to both lanes; the rest tells them apart.
-link::options link_options(const redis_options& of, const redis_address& address, const char* role,
-                           bool reads) {
+link::options link_options(const redis_options& of, const redis_address& address, std::size_t which) {
   const auto born_ms = epoch_ms(of.clock());
   return {.settings = of.settings,
           .address = address,
-          .client_name = "breakwater:" + of.instance + ":" + role,
+          .client_name = "breakwater:" + of.instance + ":" + roles[which],
           // Never a number of an earlier incarnation: what was meant for its connections must not pass here.
-          .first = static_cast<connection_number>(born_ms) * 1000 + (reads ? reads_bit : 0),
-          .seed = static_cast<std::uint64_t>(born_ms) + (reads ? 1 : 0)};
+          .first = static_cast<connection_number>(born_ms) * 1000 + (connection_number{which} << lane_bit),
+          .seed = static_cast<std::uint64_t>(born_ms) + which};
 }
 
 } // namespace
@@ -303,14 +307,13 @@ redis_actor::behavior_type redis_behavior(self_ptr<redis_actor, redis_state> sel
   start.breaker = std::move(breaker);
   start.listeners = std::move(listeners);
   start.port = std::move(port);
-  start.commands.core.emplace(link_options(start.options, start.address, "publish", false));
-  start.reads.core.emplace(link_options(start.options, start.address, "read", true));
-  perform(self, start.commands, start.commands.core->start(self->clock().now()));
+  for (std::size_t i = 0; i < redis_lanes; ++i) {
+    start.lanes[i].what = static_cast<redis_lane>(i);
+    start.lanes[i].core.emplace(link_options(start.options, start.address, i));
+  }
+  perform(self, start.commands(), start.commands().core->start(self->clock().now()));
   return {
-      [self](const redis_commands& what) {
-        auto& state = self->state;
-        return take(self, what.lane == redis_lane::reads ? state.reads : state.commands, what);
-      },
+      [self](const redis_commands& what) { return take(self, self->state.of(what.lane), what); },
       [self](const link_event& what) {
         auto& state = self->state;
         auto& l = lane_of(state, what);
@@ -319,14 +322,14 @@ redis_actor::behavior_type redis_behavior(self_ptr<redis_actor, redis_state> sel
       [self](const wake& which) {
         auto& state = self->state;
         if (!state.wakes.is_due(which)) return;
-        for (auto* l : {&state.commands, &state.reads})
-          perform(self, *l, l->core->on_wake(self->clock().now(), state.options.clock()));
-        try_gate(self, state.commands);
-        set_timers(self, state.commands);
+        for (auto& l : state.lanes)
+          perform(self, l, l.core->on_wake(self->clock().now(), state.options.clock()));
+        try_gate(self, state.commands());
+        set_timers(self, state.commands());
       },
-      [self](const redis_question&) { return self->state.commands.core->report(self->clock().now()); },
+      [self](const redis_question&) { return self->state.commands().core->report(self->clock().now()); },
       [self](const health_question&) {
-        return health_of(self->state.commands.core->report(self->clock().now()));
+        return health_of(self->state.commands().core->report(self->clock().now()));
       },
   };
 }

@@ -8,6 +8,7 @@
 
 #include <caf/typed_response_promise.hpp>
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -38,9 +39,7 @@ struct redis_state {
   };
   /// One connection and its successors.
   struct lane {
-    explicit lane(redis_lane which) : what(which) {}
-
-    redis_lane what;
+    redis_lane what = redis_lane::commands;
     std::optional<link> core;
     std::unique_ptr<redis_connection> connection;
     std::unordered_map<std::uint64_t, call> calls; ///< Sent, by number.
@@ -58,11 +57,14 @@ struct redis_state {
   breaker_actor breaker;
   std::vector<publisher_actor> listeners;
   std::shared_ptr<redis_port> port;
-  lane commands{redis_lane::commands};
-  /// Opened with the first blocking read. It asks the breaker for leave like everybody, but what becomes of
-  /// its connection is no outcome: the other one meets the same, and one failure must not count twice.
-  lane reads{redis_lane::reads};
-  timer wakes; ///< For both.
+  /// By redis_lane. The ones for blocking reads are opened with their first read. They ask the breaker for
+  /// leave like everybody, but what becomes of their connections is no outcome: that of the commands meets
+  /// the same, and one failure must not count twice.
+  std::array<lane, redis_lanes> lanes;
+  timer wakes; ///< For all of them.
+
+  lane& of(redis_lane which) { return lanes[static_cast<std::size_t>(which)]; }
+  lane& commands() { return of(redis_lane::commands); }
 };
 
 /// Owns the Redis connections: keeps them up, asks the breaker before each call and tells it how each ended,

@@ -64,10 +64,11 @@ constexpr std::array beginnings{
 };
 
 /// `worst` becomes the first failure, else the first error; `cause` the last error that is no EXECABORT.
-void look_at(std::span<const redis_reply> replies, verdict& worst, verdict& cause) {
+void look_at(std::span<const redis_reply> replies, bool top, verdict& worst, verdict& cause) {
   for (const auto& reply : replies) {
     if (reply.what == redis_reply::kind::array) {
-      look_at(reply.items, worst, cause);
+      // Errors stand in EXEC's array, no deeper: below it are entries, and there may be many.
+      if (top) look_at(reply.items, false, worst, cause);
       continue;
     }
     if (reply.what != redis_reply::kind::error) continue;
@@ -107,7 +108,7 @@ reply_class classify_error(std::string_view text) noexcept {
 verdict judge(std::span<const redis_reply> replies) {
   verdict worst;
   verdict cause;
-  look_at(replies, worst, cause);
+  look_at(replies, true, worst, cause);
   return worst;
 }
 

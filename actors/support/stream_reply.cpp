@@ -26,6 +26,8 @@ result<stream_state> parse_stream_state(const redis_reply& reply) {
   if (const auto* first = value_of(reply, "first-entry")) state.first = entry_id_of(*first);
   const auto* length = value_of(reply, "length");
   const auto* added = value_of(reply, "entries-added"); // Redis 7; before that we must assume it
+  if (length) state.length = static_cast<std::uint64_t>(length->integer);
+  if (added) state.added = static_cast<std::uint64_t>(added->integer);
   state.was_trimmed = !added || !length || added->integer != length->integer;
   return state;
 }

@@ -14,6 +14,8 @@ namespace breakwater {
 struct stream_state {
   entry_id last;                 ///< last-generated-id; 0-0 if the stream is absent or was never written.
   std::optional<entry_id> first; ///< Oldest entry; none if there is none.
+  std::uint64_t length = 0;      ///< Entries it has.
+  std::uint64_t added = 0;       ///< Entries ever added to it (Redis 7); 0: not told.
   bool was_trimmed = false;      ///< Entries were once there and are gone.
 };
 

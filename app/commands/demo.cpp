@@ -78,6 +78,7 @@ settings demo_settings(const private_redis& redis, const simulator& exchanges, b
   settings s;
   s.process.instance = "demo";
   s.process.data_dir = redis.folder() + "/data";
+  s.spool.max_bytes = std::size_t{64} << 20; // it is taken from the disk at once
   s.redis.url = redis.address();
   s.api.listen = "127.0.0.1:0";
   for (auto x : all_exchanges) s.feeds.of[index_of(x)].url = exchanges.url(x, s.symbols.market);

@@ -32,7 +32,7 @@ std::optional<drained> drain_unless_stopped(process& running, const stop_signals
                    promise->set_value(got ? std::optional{*got} : std::nullopt);
                  });
     while (answer.wait_for(std::chrono::milliseconds{0}) != std::future_status::ready)
-      if (signals.wait_for(std::chrono::milliseconds{1})) return std::nullopt;
+      if (signals.wait_for(std::chrono::milliseconds{5})) return std::nullopt;
     if (auto got = answer.get()) return got;
     if (signals.wait_for(std::chrono::milliseconds{100})) return std::nullopt;
   }

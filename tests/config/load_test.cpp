@@ -85,7 +85,7 @@ symbols = { ETHBTC = "ETH/XBT" }
 [feeds.okx.symbols]
 ETHBTC = "ETH-BTC"
 [spool]
-memory_bytes = "64MiB"
+max_bytes = "64MiB"
 retain_bytes = "0B"
 )");
   BOOST_REQUIRE_MESSAGE(loaded, (loaded ? "" : loaded.error().detail));
@@ -103,7 +103,7 @@ retain_bytes = "0B"
   BOOST_TEST(x.feeds.of[index_of(exchange::kraken)].symbols.at("ETHBTC") == "ETH/XBT");
   BOOST_TEST(x.feeds.of[index_of(exchange::okx)].symbols.at("ETHBTC") == "ETH-BTC");
   BOOST_TEST(x.feeds.of[index_of(exchange::bybit)].enabled);
-  BOOST_TEST(x.spool.memory_bytes == std::size_t{64} << 20);
+  BOOST_TEST(x.spool.max_bytes == std::size_t{64} << 20);
   BOOST_TEST(x.spool.retain_bytes == 0u);
 }
 
@@ -127,10 +127,10 @@ BOOST_AUTO_TEST_CASE(a_refused_value_is_told_with_place_key_value_and_bounds) {
        "f.toml:1:19: health.interval = 30 must be a duration such as \"30s\" (ms, s, m or h), 10ms..720h"},
       {"health.interval = \"30 sec\"", "f.toml:1:19: health.interval = \"30 sec\" must be a duration such as "
                                        "\"30s\" (ms, s, m or h), 10ms..720h"},
-      {"spool.memory_bytes = \"1B\"", "f.toml:1:22: spool.memory_bytes = \"1B\" is outside 64KiB..1TiB"},
-      {"spool.memory_bytes = 1048576",
-       "f.toml:1:22: spool.memory_bytes = 1048576 must be a size such as \"64MiB\" (B, "
-       "KiB, MiB, GiB or TiB), 64KiB..1TiB"},
+      {"spool.max_bytes = \"1B\"", "f.toml:1:19: spool.max_bytes = \"1B\" is outside 16MiB..1TiB"},
+      {"spool.max_bytes = 1048576",
+       "f.toml:1:19: spool.max_bytes = 1048576 must be a size such as \"64MiB\" (B, "
+       "KiB, MiB, GiB or TiB), 16MiB..1TiB"},
       {"log.level = \"verbose\"",
        "f.toml:1:13: log.level = \"verbose\" must be one of debug, info, warn, error"},
       {"log.level = 3", "f.toml:1:13: log.level = 3 must be one of debug, info, warn, error"},
@@ -212,6 +212,13 @@ BOOST_AUTO_TEST_CASE(values_must_fit_together) {
       {"feeds.okx.symbols = { BTCUSDT = \"\" }",
        "f.toml:1:23: feeds.okx.symbols.BTCUSDT = \"\" must be the exchange's spelling"},
       {"aggregator.stream = \"\"", "f.toml:1:21: aggregator.stream = \"\" must name a Redis stream"},
+      {"aggregator.raw_stream = \"\"\naggregator.source = \"raw_stream\"",
+       "f.toml:1:25: aggregator.raw_stream = \"\" must name a Redis stream"},
+      {"aggregator.raw_stream = \"\"\nfeeds.publish_raw = true",
+       "f.toml:1:25: aggregator.raw_stream = \"\" must name a Redis stream"},
+      {"aggregator.raw_stream = \"quantum:stream:exchange.normalized\"",
+       "f.toml:1:25: aggregator.raw_stream and aggregator.stream are both "
+       "\"quantum:stream:exchange.normalized\": what goes in and what comes out must be two streams"},
       {"log.file = \"/no/such/folder/x.log\"", "f.toml:1:12: log.file = \"/no/such/folder/x.log\" lies in a "
                                                "folder that does not exist: /no/such/folder"},
   };
@@ -222,8 +229,8 @@ BOOST_AUTO_TEST_CASE(values_must_fit_together) {
 
 BOOST_AUTO_TEST_CASE(what_is_odd_but_usable_is_a_warning) {
   const std::vector<row> table{
-      {"[spool]\nsync = \"os\"",
-       "warning: f.toml:2:1: spool.sync is reserved for a later version and has no effect yet"},
+      {"[alerts]\nclock_skew = \"1s\"",
+       "warning: f.toml:2:1: alerts.clock_skew is reserved for a later version and has no effect yet"},
       {"[[bridge]]\nname = \"a\"\n[[bridge]]\nname = \"b\"",
        "warning: f.toml:2:1: bridge.name is reserved for a later version and has no effect yet\n"
        "warning: f.toml:4:1: bridge.name is reserved for a later version and has no effect yet"},
@@ -238,6 +245,10 @@ BOOST_AUTO_TEST_CASE(what_is_odd_but_usable_is_a_warning) {
       {"aggregator.min_exchanges = 5",
        "warning: f.toml:1:28: aggregator.min_exchanges = 5 is more than the enabled "
        "feeds (4): live data will never be published"},
+      {"aggregator.source = \"raw_stream\"\nfeeds.okx.url = \"ws://127.0.0.1:1\"",
+       "warning: f.toml:2:17: feeds.okx has no effect: with aggregator.source = \"raw_stream\" an exchange "
+       "is "
+       "connected only for feeds.publish_raw"},
       {"health.interval = \"1s\"",
        "warning: f.toml:1:19: health.answer_within = \"5s\" is longer than health.interval "
        "= \"1s\": answers may still be due at the next tick"},
@@ -255,6 +266,13 @@ BOOST_AUTO_TEST_CASE(a_process_without_feeds_is_valid_and_needs_no_warning) {
                         "kraken.enabled = false") == "");
 }
 
+BOOST_AUTO_TEST_CASE(a_raw_stream_as_the_source_needs_no_feeds_and_no_warning) {
+  const std::string raw = "aggregator.source = \"raw_stream\"\n";
+  BOOST_TEST(said_about(raw) == "");
+  BOOST_TEST(said_about(raw + "aggregator.min_exchanges = 5") == "");
+  BOOST_TEST(said_about(raw + "feeds.publish_raw = true\nfeeds.okx.url = \"ws://127.0.0.1:1\"") == "");
+}
+
 BOOST_AUTO_TEST_CASE(all_problems_are_told_at_once_in_the_order_of_the_file) {
   BOOST_TEST(
       said_about("[supervisor]\n"
@@ -264,8 +282,8 @@ BOOST_AUTO_TEST_CASE(all_problems_are_told_at_once_in_the_order_of_the_file) {
                  "conect_timeout = \"1s\"\n"
                  "[log]\n"
                  "level = \"loud\"\n"
-                 "[spool]\n"
-                 "sync = \"batch\"\n"
+                 "[position_monitor]\n"
+                 "stream = \"s\"\n"
                  "[health]\n"
                  "interval = 3\n") ==
       "f.toml:2:9: supervisor.grace = \"1ms\" is outside 10ms..720h\n"
@@ -273,7 +291,7 @@ BOOST_AUTO_TEST_CASE(all_problems_are_told_at_once_in_the_order_of_the_file) {
       "f.toml:5:1: redis.conect_timeout is unknown; did you mean connect_timeout?\n"
       "f.toml:7:9: log.level = \"loud\" must be one of debug, info, warn, error\n"
       "f.toml:11:12: health.interval = 3 must be a duration such as \"30s\" (ms, s, m or h), 10ms..720h\n"
-      "warning: f.toml:9:1: spool.sync is reserved for a later version and has no effect yet");
+      "warning: f.toml:9:1: position_monitor.stream is reserved for a later version and has no effect yet");
 }
 
 BOOST_AUTO_TEST_CASE(a_syntax_error_is_told_with_its_place) {

@@ -62,7 +62,7 @@ BOOST_AUTO_TEST_CASE(what_is_printed_reads_back_to_the_same_settings) {
   odd.aggregator.max_deviation = 0.0125;
   odd.symbols.list = {"BTCUSD"};
   odd.feeds.of[index_of(exchange::kraken)].symbols = {{"BTCUSD", "XBT/USD"}};
-  odd.spool.memory_bytes = 65537;
+  odd.spool.max_bytes = 16777217;
   const auto loaded = parse_settings(effective_config(odd), "f.toml", nothing_set);
   BOOST_REQUIRE_MESSAGE(loaded, (loaded ? "" : loaded.error().detail));
   for (const auto& row : config::options())
@@ -70,14 +70,15 @@ BOOST_AUTO_TEST_CASE(what_is_printed_reads_back_to_the_same_settings) {
 }
 
 BOOST_FIXTURE_TEST_CASE(check_prints_what_is_in_force_without_secrets, config_file) {
-  holds("redis.url = \"redis://me:hunter2@host\"\n[spool]\nsync = \"os\"\n");
+  holds("redis.url = \"redis://me:hunter2@host\"\n[alerts]\nclock_skew = \"1s\"\n");
   std::ostringstream out, err;
   BOOST_TEST(check_command(path, out, err) == 0);
   BOOST_TEST(out.str().find("url = \"redis://host\"\nusername = \"me\"\n") != std::string::npos);
   BOOST_TEST(out.str().find("# password = \"***\"\n") != std::string::npos);
   BOOST_TEST((out.str() + err.str()).find("hunter2") == std::string::npos);
   BOOST_TEST(err.str() ==
-             "warning: " + path + ":3:1: spool.sync is reserved for a later version and has no effect yet\n");
+             "warning: " + path +
+                 ":3:1: alerts.clock_skew is reserved for a later version and has no effect yet\n");
 }
 
 BOOST_FIXTURE_TEST_CASE(check_exits_with_2_and_no_output_when_the_file_cannot_be_used, config_file) {

@@ -12,7 +12,7 @@ namespace {
 struct misfortune : process_fixture {
   explicit misfortune(unsigned seed) : dice(seed) {
     what.supervisor.max_restarts = 1000;
-    if (little_room) what.spool.memory_bytes = 200'000;
+    if (little_room) what.spool.max_bytes = 200'000;
     what.aggregator.emit = one_in(5) ? emit_mode::interval : emit_mode::update;
     starts();
   }

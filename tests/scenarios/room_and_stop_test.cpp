@@ -5,7 +5,7 @@ using namespace breakwater::test;
 
 BOOST_FIXTURE_TEST_CASE(while_the_spool_is_full_feeds_conflate_and_nothing_accepted_is_lost,
                         process_fixture) {
-  what.spool.memory_bytes = 256 * 1024;
+  what.spool.max_bytes = 256 * 1024;
   starts();
   candles_flow(10s);
   redis->goes_away();

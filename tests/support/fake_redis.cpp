@@ -29,6 +29,18 @@ bool is_write(const std::string& name) { return name == "XADD" || name == "SET" 
 
 constexpr const char* intruder_mark = "intruder";
 
+/// How long a read may be held back; nullopt: it is none, or does not want to be.
+std::optional<std::chrono::milliseconds> block_of(const std::vector<std::string>& command) {
+  if (command.front() != "XREAD") return std::nullopt;
+  const auto block = std::find(command.begin(), command.end(), "BLOCK");
+  if (block == command.end()) return std::nullopt;
+  return std::chrono::milliseconds{std::stoll(*std::next(block))};
+}
+
+constexpr const char* wrong_type = "WRONGTYPE Operation against a key holding the wrong kind of value";
+
+bool is_nothing(const redis_reply& reply) { return reply.what == kind::nil; }
+
 } // namespace
 
 struct fake_redis::handle final : redis_connection {
@@ -78,7 +90,7 @@ void fake_redis::receive(const std::shared_ptr<session>& who, piece what) {
 }
 
 void fake_redis::read(const std::shared_ptr<session>& who) {
-  while (!hanging_ && !away_ && !who->closed && !who->mute && !who->unread.empty()) {
+  while (!hanging_ && !away_ && !who->closed && !who->mute && !who->blocked && !who->unread.empty()) {
     if (time_.now() < who->unread.front().arrives_at) return;
     const auto next = std::move(who->unread.front());
     who->unread.pop_front();
@@ -89,6 +101,14 @@ void fake_redis::read(const std::shared_ptr<session>& who) {
     auto replies = std::make_shared<std::vector<redis_reply>>();
     const auto end = cut_here ? std::min(cuts_.commands, commands.size()) : commands.size();
     for (std::size_t i = 0; i < end; ++i) replies->push_back(handle_command(*who, commands[i]));
+    if (const auto& last = commands.back(); block_of(last) && is_nothing(replies->back()) && !cut_here) {
+      replies->pop_back();
+      who->blocked = session::held_back{++last_blocked_, next.tag, last, std::move(replies)};
+      time_.later(*block_of(last), [this, who, number = last_blocked_, self = shared_from_this()] {
+        if (!hanging_ && who->blocked && who->blocked->number == number) answer_blocked(who, nil());
+      });
+      return wake_readers();
+    }
     if (cut_here) {
       --cuts_.count;
       if (cuts_.how == cut::silent)
@@ -98,7 +118,24 @@ void fake_redis::read(const std::shared_ptr<session>& who) {
       return;
     }
     if (!who->left) who->events({who->number, link_answered{next.tag, std::move(replies)}});
+    wake_readers();
   }
+}
+
+void fake_redis::wake_readers() {
+  if (hanging_ || away_) return;
+  for (const auto& who : std::vector{sessions_})
+    if (who->blocked && !who->closed)
+      if (auto found = xread(who->blocked->read); !is_nothing(found)) answer_blocked(who, std::move(found));
+}
+
+void fake_redis::answer_blocked(const std::shared_ptr<session>& who, redis_reply reply) {
+  auto held = std::move(*who->blocked);
+  who->blocked.reset();
+  if (who->closed) return;
+  held.replies->push_back(std::move(reply));
+  if (!who->left) who->events({who->number, link_answered{held.tag, std::move(held.replies)}});
+  read(who);
 }
 
 void fake_redis::close(session& who, const std::string& reason, const std::string& error_reply) {
@@ -131,7 +168,10 @@ void fake_redis::comes_back_older() {
 
 void fake_redis::resumes() {
   hanging_ = false;
-  for (const auto& who : std::vector{sessions_}) read(who);
+  for (const auto& who : std::vector{sessions_}) {
+    if (who->blocked) answer_blocked(who, xread(who->blocked->read));
+    read(who);
+  }
 }
 
 entry_id fake_redis::intruder_adds(const std::string& key, std::optional<entry_id> id) {
@@ -143,6 +183,30 @@ entry_id fake_redis::intruder_adds(const std::string& key, std::optional<entry_i
   ++into.added;
   ++data_.versions[key];
   return next;
+}
+
+entry_id fake_redis::somebody_adds(const std::string& key, entry_fields fields, std::optional<entry_id> id) {
+  const auto added = intruder_adds(key, id);
+  data_.streams[key].entries.back().fields = std::move(fields);
+  wake_readers();
+  return added;
+}
+
+void fake_redis::trims(const std::string& key, std::size_t length) {
+  auto& entries = data_.streams[key].entries;
+  while (entries.size() > length) entries.pop_front();
+  ++data_.versions[key];
+}
+
+void fake_redis::has_a_string(const std::string& key) {
+  loses_key(key);
+  data_.strings[key] = "x";
+}
+
+void fake_redis::loses_key(const std::string& key) {
+  data_.streams.erase(key);
+  data_.strings.erase(key);
+  ++data_.versions[key];
 }
 
 std::vector<stream_entry> fake_redis::entries(const std::string& key) const {
@@ -294,6 +358,7 @@ redis_reply fake_redis::execute(session& who, const command& what) {
   if (name == "XADD") return xadd(what);
   if (name == "XINFO") return xinfo(what);
   if (name == "XRANGE") return xrange(what);
+  if (name == "XREAD") return xread(what);
   unknown_.insert(name);
   return error("ERR unknown command '" + name + "'");
 }
@@ -333,14 +398,46 @@ redis_reply fake_redis::xadd(const command& what) {
 }
 
 redis_reply fake_redis::xinfo(const command& what) const {
+  if (data_.strings.contains(what.at(2))) return error(wrong_type);
   const auto found = data_.streams.find(what.at(2));
   if (found == data_.streams.end()) return error("ERR no such key");
+  if (what.at(1) == "GROUPS") return array({});
   const auto& of = found->second;
-  return array({text("length"), integer(static_cast<std::int64_t>(of.entries.size())),
-                text("radix-tree-keys"), integer(1), text("last-generated-id"), text(to_string(of.last)),
-                text("entries-added"), integer(of.added), text("groups"), integer(0), text("first-entry"),
-                of.entries.empty() ? nil() : reply_of(of.entries.front()), text("last-entry"),
-                of.entries.empty() ? nil() : reply_of(of.entries.back())});
+  std::vector<redis_reply> told{text("length"),
+                                integer(static_cast<std::int64_t>(of.entries.size())),
+                                text("radix-tree-keys"),
+                                integer(1),
+                                text("last-generated-id"),
+                                text(to_string(of.last))};
+  if (tells_added_) {
+    told.push_back(text("entries-added"));
+    told.push_back(integer(of.added));
+  }
+  for (auto& more : {text("groups"), integer(0), text("first-entry"),
+                     of.entries.empty() ? nil() : reply_of(of.entries.front()), text("last-entry"),
+                     of.entries.empty() ? nil() : reply_of(of.entries.back())})
+    told.push_back(more);
+  return array(std::move(told));
+}
+
+redis_reply fake_redis::xread(const command& what) const {
+  const auto streams = std::find(what.begin(), what.end(), "STREAMS");
+  if (what.end() - streams != 3) throw std::logic_error("this fake reads one stream at a time");
+  const auto& key = *std::next(streams);
+  if (data_.strings.contains(key)) return error(wrong_type);
+  const auto after = parse_entry_id(what.back()).value();
+  const auto counted = std::find(what.begin(), streams, "COUNT");
+  const auto count = counted == streams ? SIZE_MAX : std::stoull(*std::next(counted));
+  const auto stream = data_.streams.find(key);
+  std::vector<redis_reply> found;
+  if (stream != data_.streams.end()) {
+    const auto& entries = stream->second.entries;
+    auto entry = std::partition_point(entries.begin(), entries.end(),
+                                      [&](const stream_entry& e) { return e.id <= after; });
+    for (; entry != entries.end() && found.size() < count; ++entry) found.push_back(reply_of(*entry));
+  }
+  if (found.empty()) return nil();
+  return array({array({text(key), array(std::move(found))})});
 }
 
 redis_reply fake_redis::xrange(const command& what) const {

@@ -75,6 +75,15 @@ public:
 
   /// Somebody else writes an entry, under an id of the server's choice or the one given.
   entry_id intruder_adds(const std::string& stream, std::optional<entry_id> id = {});
+  entry_id somebody_adds(const std::string& stream, entry_fields fields, std::optional<entry_id> id = {});
+  /// Only the newest `length` entries stay.
+  void trims(const std::string& stream, std::size_t length);
+  void loses_everything() { data_ = {}; }
+  /// A key of this name is no stream.
+  void has_a_string(const std::string& key);
+  void loses_key(const std::string& key);
+  /// Tells less of its streams.
+  void is_older_than_7() { tells_added_ = false; }
 
   // What can be seen of it.
   [[nodiscard]] std::vector<stream_entry> entries(const std::string& stream) const;
@@ -122,6 +131,14 @@ private:
     bool in_transaction = false, transaction_refused = false;
     std::vector<command> queued;
     std::map<std::string, std::uint64_t> watched;
+    /// A piece that Redis holds back at a blocking read.
+    struct held_back {
+      std::uint64_t number = 0;
+      std::uint64_t tag = 0;
+      command read;
+      std::shared_ptr<std::vector<redis_reply>> replies;
+    };
+    std::optional<held_back> blocked;
   };
   struct handle;
 
@@ -135,13 +152,18 @@ private:
   redis_reply xadd(const command& what);
   redis_reply xinfo(const command& what) const;
   redis_reply xrange(const command& what) const;
+  redis_reply xread(const command& what) const;
+  /// Blocking reads that have something to read now are answered.
+  void wake_readers();
+  void answer_blocked(const std::shared_ptr<session>& who, redis_reply reply);
   [[nodiscard]] std::uint64_t version_of(const std::string& key) const;
   static std::vector<command> parse(const std::string& wire);
 
   fake_time time_;
   database data_, saved_;
   std::vector<std::shared_ptr<session>> sessions_;
-  bool away_ = false, hanging_ = false, unreachable_ = false;
+  bool away_ = false, hanging_ = false, unreachable_ = false, tells_added_ = true;
+  std::uint64_t last_blocked_ = 0;
   std::optional<std::chrono::seconds> loading_eta_;
   std::string write_error_, password_, turned_away_, client_name_;
   struct cut_order {

@@ -63,17 +63,12 @@ std::string difference(const List& is, const List& should, Text text) {
 
 } // namespace
 
-bool remembering_spool::append(const stamped_run& run, batch_mark from) {
-  const bool taken = inside_.append(run, from);
-  if (!taken) {
-    ++refused;
-    return false;
-  }
-  for (std::size_t i = 0; i < run.size(); ++i) {
+void remembering_spool::on_append(const stamped_run& run, bool kept) {
+  if (!kept) ++refused;
+  for (std::size_t i = 0; kept && i < run.size(); ++i) {
     accepted.push_back(fields_of((*run.records)[run.begin + i]));
     stamped.push_back(run.first.plus(i));
   }
-  return true;
 }
 
 std::string summary_of(const entry_fields& record) {
@@ -105,11 +100,26 @@ process_fixture::process_fixture() {
 }
 
 void process_fixture::starts() {
-  spool = std::make_shared<remembering_spool>(what.spool);
+  for (const auto& name : {what.aggregator.stream, what.aggregator.raw_stream})
+    spools[name] = std::make_shared<remembering_spool>(what.spool);
+  spool = spools[what.aggregator.stream];
+  starts_actors();
+}
+
+void process_fixture::crashes_and_starts() {
+  const auto old = caf::actor_cast<caf::strong_actor_ptr>(all.supervisor);
+  std::erase(started, old);
+  caf::anon_send_exit(old, caf::exit_reason::kill); // and with it its children
+  settle();
+  ended.reset();
+  starts_actors();
+}
+
+void process_fixture::starts_actors() {
   edges world;
   world.sockets = exchanges;
   world.redis = redis;
-  world.spool = spool;
+  world.open_spool = [all = spools](const std::string& name) { return all.at(name); };
   world.audit = audit;
   world.hash = fake_hash;
   world.breakers = breakers;

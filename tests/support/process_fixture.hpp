@@ -1,6 +1,5 @@
 #pragma once
 
-#include "actors/publisher/memory_spool.hpp"
 #include "app/wiring.hpp"
 #include "config/settings.hpp"
 #include "tests/support/actor_fixture.hpp"
@@ -8,6 +7,7 @@
 #include "tests/support/fake_breaker_store.hpp"
 #include "tests/support/fake_exchanges.hpp"
 #include "tests/support/fake_redis.hpp"
+#include "tests/support/memory_spool.hpp"
 
 #include <array>
 #include <map>
@@ -20,32 +20,16 @@
 namespace breakwater::test {
 
 /// The spool in memory, and a list of all it ever took: what was accepted.
-class remembering_spool final : public spool_port {
+class remembering_spool final : public memory_spool {
 public:
-  explicit remembering_spool(const spool_settings& limits) : inside_(limits) {}
+  using memory_spool::memory_spool;
 
   std::vector<entry_fields> accepted;
   std::vector<entry_id> stamped; ///< The ids it was given first; a later stamping does not show here.
   std::size_t refused = 0;       ///< Batches there was no room for.
 
-  [[nodiscard]] bool append(const stamped_run& run, batch_mark from) override;
-  [[nodiscard]] batch_mark last_batch() const override { return inside_.last_batch(); }
-  [[nodiscard]] std::vector<stamped_run> read(entry_id after, std::size_t max) const override {
-    return inside_.read(after, max);
-  }
-  void acknowledge(entry_id upto, mono_time now) override { inside_.acknowledge(upto, now); }
-  void rewind(entry_id upto) override { inside_.rewind(upto); }
-  void replace_above(entry_id after, std::vector<stamped_run> runs) override {
-    inside_.replace_above(after, std::move(runs));
-  }
-  [[nodiscard]] bool holds(entry_id id) const override { return inside_.holds(id); }
-  [[nodiscard]] entry_id last() const override { return inside_.last(); }
-  [[nodiscard]] entry_id acknowledged() const override { return inside_.acknowledged(); }
-  [[nodiscard]] entry_id forgotten() const override { return inside_.forgotten(); }
-  [[nodiscard]] figures size() const override { return inside_.size(); }
-
 private:
-  memory_spool inside_;
+  void on_append(const stamped_run& run, bool kept) override;
 };
 
 /// The whole process in virtual time, with fakes at its edges: exchanges, Redis, the audit log.
@@ -59,6 +43,8 @@ struct process_fixture : actor_fixture {
   settings what; ///< To be changed before starts().
 
   void starts();
+  /// The process ends without a word, and another begins with what is on disk.
+  void crashes_and_starts();
 
   // Verbs.
   /// One exchange's candle of the minute that is now, at a price never heard before.
@@ -127,13 +113,15 @@ struct process_fixture : actor_fixture {
   std::shared_ptr<fake_redis> redis;
   std::shared_ptr<fake_audit> audit = std::make_shared<fake_audit>();
   std::shared_ptr<fake_breaker_store> breakers = std::make_shared<fake_breaker_store>();
-  std::shared_ptr<remembering_spool> spool;
+  std::map<std::string, std::shared_ptr<remembering_spool>> spools; ///< By stream.
+  std::shared_ptr<remembering_spool> spool;                         ///< Of the merged records.
   wired all;
   std::optional<failure> ended;      ///< What on_end said.
   std::size_t hangs = 0;             ///< How often on_hang was called.
   std::vector<std::string> expected; ///< Summaries, see summary_of.
 
 private:
+  void starts_actors();
   using price_texts = std::array<std::string, exchange_count>;
   std::map<std::pair<std::string, std::int64_t>, price_texts> known_;
   std::size_t sent_ = 0, turn_ = 0;

@@ -13,7 +13,7 @@ import unittest
 import support
 from support import Breakwater, PrivateRedis, Simulator, breakwater
 
-COMMANDS = ("run", "check", "replay", "breaker", "audit", "simulate", "demo")
+COMMANDS = ("run", "check", "replay", "breaker", "spool", "audit", "simulate", "demo")
 
 
 class CommandLine(unittest.TestCase):
@@ -170,7 +170,7 @@ class Run(unittest.TestCase):
             process.wait_for_log("Connected to Redis(?s:.*)Connected to Redis")
             self.assertEqual(process.terminate(), 0)
 
-    def test_stopping_while_redis_is_away_says_what_is_lost(self):
+    def test_stopping_while_redis_is_away_keeps_what_waits(self):
         with PrivateRedis() as redis, Simulator("--interval", "100ms") as exchanges:
             limits = 'shutdown_timeout = "2s"'
             often = '[health]\ninterval = "500ms"\nanswer_within = "250ms"'
@@ -182,15 +182,21 @@ class Run(unittest.TestCase):
                 support.wait_until(lambda: int(process.health().get("publisher.waiting", 0)) > 20, 15, "records wait")
                 waiting = int(process.health()["publisher.waiting"])
                 began = time.monotonic()
-                self.assertEqual(process.terminate(), 1)
+                self.assertEqual(process.terminate(), 0)
                 self.assertLess(time.monotonic() - began, 3.5)
                 self.assertGreater(stored, 20)
-                said = re.search(r"ERROR \[process\] .*lost event=drain_gave_up count=(\d+)", process.log())
+                said = re.search(r"WARN  \[process\] .* event=spool_keeps stream=\S+ count=(\d+)", process.log())
                 self.assertIsNotNone(said, process.log()[-2000:])
                 self.assertGreaterEqual(int(said[1]), waiting)
-                self.assertIn("event=process_stopped code=1", process.log())
+                self.assertIn("event=process_stopped code=0", process.log())
                 self.assertEqual(process.audit()[-1]["what"], "process_stopped")
-                self.assertEqual(process.audit()[-1]["details"]["drained"], "no")
+                self.assertEqual(process.audit()[-1]["details"], {"drained": "yes", "waiting": said[1]})
+                redis.start()  # it has forgotten everything
+                before = process.log()
+                process.start()
+                process.wait_for_log("event=publisher_synced", after=len(before))
+                self.assertEqual(process.terminate(), 0)
+                self.assertGreaterEqual(redis.cli("XLEN", support.STREAM), stored + int(said[1]))
 
     def test_the_environment_names_another_redis(self):
         with PrivateRedis() as redis:

@@ -78,6 +78,11 @@ def id_key(entry_id):
     return tuple(map(int, entry_id.split("-")))
 
 
+def fields_of(line):
+    """The key=value part of a log line."""
+    return {key: quoted or bare for key, quoted, bare in re.findall(r'(\S+?)=(?:"([^"]*)"|(\S+))', line)}
+
+
 class RedisError(Exception):
     """An error reply."""
 
@@ -190,7 +195,7 @@ class Process:
             self.process = subprocess.Popen(
                 [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=output, stderr=output, **options)
 
-    def _await(self, predicate, timeout, what):
+    def wait_for(self, predicate, timeout, what):
         """wait_until for something this process does: fails at once when it ends, and shows its last output."""
         deadline = time.monotonic() + timeout
         while True:
@@ -241,7 +246,7 @@ class PrivateRedis(Process):
             self.wait_for_answer()
 
     def wait_for_answer(self):
-        self._await(self._answers, 10, "redis-server answers PING")
+        self.wait_for(self._answers, 10, "redis-server answers PING")
 
     def stop(self):
         """An orderly end, as `systemctl stop` does it."""
@@ -278,7 +283,7 @@ class Simulator(Process):
         before = len(self.output()) if self.process else 0
         self._spawn(BINARY, "simulate", "--listen", self._listen, *self._arguments)
         printed = lambda: re.search(r"listen on port (\d+);(?s:.*?)\n\n", self.output()[before:])
-        found = self._await(printed, 10, "the simulator prints its addresses")
+        found = self.wait_for(printed, 10, "the simulator prints its addresses")
         self._listen = f"127.0.0.1:{found[1]}"  # so that start() after stop() is the same exchange coming back
         self.urls = dict(re.findall(r'^\[feeds\.(\w+)\]\nurl = "(.+)"$', found[0], re.MULTILINE))
 
@@ -315,10 +320,13 @@ class Breakwater(Process):
         feeds = "\n".join(
             f"[feeds.{name}]\n" + (f'url = "{self._urls[name]}"\n' if name in self._urls else "enabled = false\n")
             for name in EXCHANGES if name != "coinbase")
+        # The whole of max_bytes is taken from the disk at once.
+        spool = "" if "[spool]" in self._extra else '[spool]\nmax_bytes = "64MiB"\n'
         self.config.write_text(
             f'[process]\ndata_dir = "{self.data_dir}"\n{self._tables["process"]}\n'
             f'[redis]\nurl = "{self._redis_url}"\n{self._tables["redis"]}\n'
-            f'[api]\nlisten = "127.0.0.1:{self.api_port}"\n{self._tables["api"]}\n{feeds}\n{self._extra}\n')
+            f'[api]\nlisten = "127.0.0.1:{self.api_port}"\n{self._tables["api"]}\n'
+            f'{spool}{feeds}\n{self._extra}\n')
         self._spawn(*self._wrapper, BINARY, "run", "--config", self.config, env=environment(**self._environment))
 
     def api(self, method, path, body=None, headers=None):
@@ -346,11 +354,15 @@ class Breakwater(Process):
     def wait_for_log(self, regex, timeout=10, after=0):
         """The match of `regex` in the log, from character `after` on; fails when the process ends without it."""
         pattern = re.compile(regex, re.MULTILINE)
-        return self._await(lambda: pattern.search(self.output(), after), timeout, f"the log says {regex!r}")
+        return self.wait_for(lambda: pattern.search(self.output(), after), timeout, f"the log says {regex!r}")
+
+    def events(self, name):
+        """What the log says of this event: a list of {key: text}."""
+        return [fields_of(line) for line in self.log().splitlines() if re.search(rf" event={name}( |$)", line)]
 
     def health(self):
         """The newest health line as {key: text}; empty before the first."""
         lines = [line for line in self.log().splitlines() if " event=health_reported " in line]
         if not lines:
             return {}
-        return {key: quoted or bare for key, quoted, bare in re.findall(r'(\S+?)=(?:"([^"]*)"|(\S+))', lines[-1])}
+        return fields_of(lines[-1])

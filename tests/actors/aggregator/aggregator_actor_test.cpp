@@ -25,7 +25,14 @@ candle candle_of(std::string symbol, exchange from, double price, std::int64_t m
 }
 
 candle_batch batch_of(std::vector<candle> candles) {
-  return {std::make_shared<const std::vector<candle>>(std::move(candles))};
+  return {.candles = std::make_shared<const std::vector<candle>>(std::move(candles))};
+}
+
+/// The same, read from a stream: `position` is behind it.
+candle_batch read_of(candle_batch batch, std::string after, std::string position) {
+  batch.after = std::move(after);
+  batch.position = std::move(position);
+  return batch;
 }
 
 /// Two exchanges' candles of one symbol: the second makes a record.
@@ -41,11 +48,17 @@ struct aggregator_fixture : actor_fixture {
   std::vector<record_batch> asked; ///< Every batch the publisher was offered.
   std::deque<caf::typed_response_promise<intake_answer>> unanswered;
   aggregator_settings rules;
+  std::map<std::string, std::string> kept_parts; ///< Of the checkpoints that were taken.
+  std::string kept_position;
+  std::vector<std::string> kept_prices; ///< OKX's, of the records that were taken.
+  bool spool_is_open = true;
+  std::vector<record_batch> raw_asked; ///< What the publisher of the raw stream was offered.
+  mood raw_publisher_now = mood::takes;
   publisher_actor publisher = spawn([this](publisher_actor::pointer self) -> publisher_actor::behavior_type {
     return {[this, self](const record_batch& batch) -> caf::result<intake_answer> {
               asked.push_back(batch);
               switch (publisher_now) {
-              case mood::takes: return intake_answer{intake::taken, 1};
+              case mood::takes: keep(batch); return intake_answer{intake::taken, 1};
               case mood::is_busy: return intake_answer{intake::busy, 1};
               case mood::fails: return make_error(failure{errc::crashed, "a bug in the publisher"});
               case mood::is_silent: break;
@@ -53,21 +66,67 @@ struct aggregator_fixture : actor_fixture {
               unanswered.push_back(self->make_response_promise<intake_answer>());
               return unanswered.back();
             },
+            [this](checkpoint_request) -> caf::result<checkpoint_answer> {
+              if (!spool_is_open) return make_error(failure{errc::crashed, "not open"});
+              return checkpoint_answer{std::make_shared<const checkpoint>(
+                  checkpoint{kept_position, {kept_parts.begin(), kept_parts.end()}})};
+            },
+            [](const spool_event&) {},
             [](const link_up&) {},
             [this](wake what) { // a promise can be kept only by the actor that gave it
               auto promise = unanswered.front();
               unanswered.pop_front();
               promise.deliver(intake_answer{static_cast<intake>(what.number), 1});
             },
-            [](drain_request) { return drained{}; }, [](health_question) { return health_answer{}; }};
+            [](drain_request) { return drained{}; },
+            [](health_question) { return health_answer{}; }};
+  });
+  publisher_actor raw_publisher = spawn([this](publisher_actor::pointer) -> publisher_actor::behavior_type {
+    return {[this](const record_batch& batch) {
+              raw_asked.push_back(batch);
+              return intake_answer{raw_publisher_now == mood::takes ? intake::taken : intake::busy, 1};
+            },
+            [](checkpoint_request) { return checkpoint_answer{std::make_shared<const checkpoint>()}; },
+            [](const spool_event&) {},
+            [](const link_up&) {},
+            [](wake) {},
+            [](drain_request) { return drained{}; },
+            [](health_question) { return health_answer{}; }};
   });
   aggregator_actor sut;
 
+  void keep(const record_batch& batch) {
+    for (std::size_t i = 0; i < batch.records->size(); ++i) {
+      const auto record = fields(batch, i);
+      if (record.contains("okx_price")) kept_prices.push_back(record.at("okx_price"));
+    }
+    if (!batch.state) return;
+    kept_position = batch.state->position;
+    for (const auto& [name, text] : batch.state->parts)
+      if (text.empty())
+        kept_parts.erase(name);
+      else
+        kept_parts[name] = text;
+  }
   void start(emit_mode how = emit_mode::update) {
     rules.emit = how;
-    sut = spawn(aggregator_behavior, aggregator_options{rules, market::spot}, publisher);
+    start_with({publisher, {}});
+  }
+  void start_with(aggregator_publishers to) {
+    sut = spawn(aggregator_behavior, aggregator_options{rules, market::spot}, to);
     settle();
   }
+  /// Candles come out of a stream.
+  void start_reading(emit_mode how = emit_mode::update) {
+    rules.source = candle_source::raw_stream;
+    start(how);
+  }
+  void crashes() {
+    caf::anon_send_exit(sut, caf::exit_reason::kill);
+    settle();
+    start_with({publisher, {}});
+  }
+  std::string position() { return ask<position_answer>(sut, position_request{})->position; }
   intake feed(candle_batch batch) { return ask<intake_answer>(sut, std::move(batch))->what; }
   void answer_oldest(intake what) {
     caf::anon_send(publisher, wake{static_cast<std::uint64_t>(what)});
@@ -334,6 +393,245 @@ BOOST_AUTO_TEST_CASE(health_is_judged_by_data_that_arrived_and_left) {
   wait(2s);
   BOOST_TEST(facts().at("last_candle_age_ms") == "2000");
   BOOST_TEST(facts().at("last_record_age_ms") == "2000");
+}
+
+// Candles out of a stream.
+
+BOOST_AUTO_TEST_CASE(the_position_and_the_changed_minutes_are_one_batch_with_the_records) {
+  start_reading();
+  BOOST_TEST(position() == "");
+  BOOST_TEST((feed(read_of(pair_of("A"), "", "p1")) == intake::taken));
+  BOOST_TEST(position() == "p1");
+  BOOST_TEST_REQUIRE(asked.size() == 1u);
+  BOOST_TEST_REQUIRE(asked[0].state);
+  BOOST_TEST(asked[0].records->size() == 1u);
+  BOOST_TEST(asked[0].state->position == "p1");
+  BOOST_TEST_REQUIRE(asked[0].state->parts.size() == 1u);
+  BOOST_TEST(asked[0].state->parts[0].first == "A " + std::to_string(first));
+  feed(read_of(pair_of("B"), "p1", "p2"));
+  BOOST_TEST_REQUIRE(asked.size() == 2u);
+  BOOST_TEST_REQUIRE(asked[1].state->parts.size() == 1u); // A did not change
+  BOOST_TEST(asked[1].state->parts[0].first == "B " + std::to_string(first));
+}
+
+BOOST_AUTO_TEST_CASE(without_a_stream_there_is_no_checkpoint) {
+  start();
+  feed(pair_of("A"));
+  BOOST_TEST_REQUIRE(asked.size() == 1u);
+  BOOST_TEST(!asked[0].state);
+  wait(10s);
+  BOOST_TEST(asked.size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_that_does_not_follow_on_what_was_merged_is_not_taken) {
+  start_reading();
+  feed(read_of(pair_of("A"), "", "p1"));
+  const auto candles = facts().at("candles");
+  BOOST_TEST((feed(read_of(pair_of("A", 101), "", "p1")) == intake::out_of_place));
+  BOOST_TEST((feed(read_of(pair_of("A", 101), "p2", "p3")) == intake::out_of_place));
+  BOOST_TEST(facts().at("candles") == candles);
+  BOOST_TEST(position() == "p1");
+  BOOST_TEST((feed(read_of(pair_of("A", 101), "p1", "p2")) == intake::taken));
+}
+
+BOOST_AUTO_TEST_CASE(a_position_that_no_record_came_of_is_kept_a_moment_later) {
+  start_reading();
+  feed(read_of(batch_of({candle_of("A", exchange::okx, 100)}), "", "p1"));
+  feed(read_of(batch_of({}), "p1", "p2"));
+  BOOST_TEST(asked.empty());
+  wait(100ms);
+  BOOST_TEST_REQUIRE(asked.size() == 1u);
+  BOOST_TEST_REQUIRE(asked[0].records);
+  BOOST_TEST(asked[0].records->empty());
+  BOOST_TEST(asked[0].state->position == "p2");
+  BOOST_TEST(asked[0].state->parts.size() == 1u);
+  wait(10s);
+  BOOST_TEST(asked.size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(positions_wait_for_the_answer_like_records_do) {
+  start_reading();
+  publisher_now = mood::is_silent;
+  feed(read_of(pair_of("A"), "", "p1"));
+  for (int i = 1; i < 50; ++i) {
+    feed(read_of(batch_of({}), "p" + std::to_string(i), "p" + std::to_string(i + 1)));
+    wait(20ms);
+  }
+  BOOST_TEST(asked.size() == 1u);
+  answer_oldest(intake::taken);
+  BOOST_TEST_REQUIRE(asked.size() == 2u);
+  BOOST_TEST(asked[1].state->position == "p50");
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_merged_before_what_was_kept_is_known) {
+  spool_is_open = false;
+  kept_position = "p7";
+  start_reading();
+  BOOST_TEST((feed(read_of(pair_of("A"), "", "p1")) == intake::busy));
+  BOOST_TEST((health().level == health_level::degraded));
+  caf::scoped_actor me{sys, true};
+  auto pending = me->request(sut, caf::infinite, position_request{});
+  wait(10s);
+  BOOST_TEST(!me->has_next_message());
+  spool_is_open = true;
+  wait(200ms);
+  BOOST_TEST_REQUIRE(me->has_next_message());
+  pending.receive([](const position_answer& answer) { BOOST_TEST(answer.position == "p7"); },
+                  [](const caf::error&) { BOOST_ERROR("no answer"); });
+  BOOST_TEST((feed(read_of(pair_of("A"), "p7", "p8")) == intake::taken));
+}
+
+BOOST_AUTO_TEST_CASE(a_new_life_goes_on_where_the_kept_one_ended) {
+  start_reading();
+  feed(read_of(pair_of("A"), "", "p1"));
+  publisher_now = mood::is_busy; // what comes now is not kept
+  feed(read_of(pair_of("A", 101), "p1", "p2"));
+  crashes();
+  publisher_now = mood::takes;
+  asked.clear();
+  BOOST_TEST(position() == "p1");
+  BOOST_TEST((feed(read_of(pair_of("A", 102), "p2", "p3")) == intake::out_of_place));
+  // One exchange suffices: the other's candle is known from before.
+  feed(read_of(batch_of({candle_of("A", exchange::okx, 103)}), "p1", "p2"));
+  BOOST_TEST_REQUIRE(asked.size() == 1u);
+  const auto record = fields(asked[0]);
+  BOOST_TEST(record.at("binance_price") == "100");
+  BOOST_TEST(record.at("okx_price") == "103");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_read_again_makes_no_record_again) {
+  start_reading();
+  feed(read_of(pair_of("A"), "", "p1"));
+  auto twice = read_of(pair_of("A", 105), "p1", "p2"); // of the same time: it was merged
+  twice.again = true;
+  feed(twice);
+  BOOST_TEST(asked.size() == 1u);
+  BOOST_TEST(facts().at("again") == "2");
+  BOOST_TEST(position() == "p2");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_held_for_the_interval_is_told_by_the_next_life) {
+  rules.emit_interval = 1h;
+  start_reading(emit_mode::interval);
+  feed(read_of(pair_of("A"), "", "p1"));
+  feed(read_of(pair_of("B", 5), "p1", "p2"));
+  wait(1s);
+  BOOST_TEST(asked.size() == 1u);
+  BOOST_TEST(asked[0].records->empty());
+  rules.emit_interval = 100ms;
+  crashes();
+  asked.clear();
+  wait(100ms);
+  BOOST_TEST_REQUIRE(asked.size() == 1u);
+  BOOST_TEST(asked[0].records->size() == 2u);
+  BOOST_TEST(fields(asked[0], 0).at("symbol") == "A");
+  BOOST_TEST(fields(asked[0], 1).at("symbol") == "B");
+  crashes(); // and that it was told is known, too
+  asked.clear();
+  wait(1s);
+  BOOST_TEST(asked.empty());
+}
+
+BOOST_AUTO_TEST_CASE(minutes_that_cannot_be_read_are_begun_anew) {
+  kept_position = "p3";
+  kept_parts = {{"A", "nonsense"}};
+  start_reading();
+  BOOST_TEST(position() == "p3");
+  BOOST_TEST((feed(read_of(pair_of("A"), "p3", "p4")) == intake::taken));
+  BOOST_TEST(asked.size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(drained_means_the_position_is_kept) {
+  start_reading();
+  feed(read_of(batch_of({candle_of("A", exchange::okx, 100)}), "", "p1"));
+  BOOST_TEST(asked.empty());
+  ask<drained>(sut, drain_request{});
+  BOOST_TEST(kept_position == "p1");
+}
+
+BOOST_AUTO_TEST_CASE(in_a_storm_of_lives_every_candle_makes_its_record_once) {
+  rules.min_exchanges = 1;
+  start_reading();
+  int tries = 0;
+  for (; tries < 3000 && position() != "300"; ++tries) {
+    publisher_now = tries % 3 == 0 ? mood::takes : mood::is_busy;
+    const auto before = position();
+    const auto next = before.empty() ? 1 : std::stoi(before) + 1;
+    feed(read_of(batch_of({candle_of("A", exchange::okx, next)}), before, std::to_string(next)));
+    wait(tries % 2 == 0 ? 7ms : 0ms);
+    if (tries % 5 == 0) crashes();
+  }
+  publisher_now = mood::takes;
+  wait(1s);
+  BOOST_TEST(kept_position == "300");
+  BOOST_TEST(tries > 310); // some were undone
+  BOOST_TEST_REQUIRE(kept_prices.size() == 300u);
+  for (int i = 0; i < 300; ++i) BOOST_TEST(kept_prices[static_cast<std::size_t>(i)] == std::to_string(i + 1));
+}
+
+// The raw stream.
+
+BOOST_AUTO_TEST_CASE(candles_go_to_the_raw_stream_as_they_are) {
+  start_with({publisher, raw_publisher});
+  auto c = candle_of("A", exchange::okx, 100.5);
+  c.open = 99, c.high = 101.25, c.low = 98, c.volume = 0.5;
+  feed(batch_of({c, candle_of("A", exchange::bybit, 7)}));
+  BOOST_TEST_REQUIRE(raw_asked.size() == 1u);
+  BOOST_TEST_REQUIRE(raw_asked[0].records->size() == 2u);
+  BOOST_TEST(!raw_asked[0].state);
+  const auto written = fields_of((*raw_asked[0].records)[0]);
+  const std::vector<std::pair<std::string, std::string>> wanted{
+      {"exchange", "okx"}, {"symbol", "A"},    {"timestamp", std::to_string(first)},
+      {"open", "99"},      {"high", "101.25"}, {"low", "98"},
+      {"close", "100.5"},  {"volume", "0.5"}};
+  BOOST_TEST((written == wanted));
+  BOOST_TEST(asked.size() == 1u); // merged, too
+}
+
+BOOST_AUTO_TEST_CASE(an_aggregator_without_a_publisher_of_records_writes_only_raw) {
+  rules.source = candle_source::raw_stream; // that is the other aggregator's
+  start_with({{}, raw_publisher});
+  BOOST_TEST((feed(pair_of("A")) == intake::taken));
+  BOOST_TEST(raw_asked.size() == 1u);
+  BOOST_TEST(asked.empty());
+  BOOST_TEST(facts().at("raw_records") == "2");
+  BOOST_TEST(!facts().contains("records"));
+  BOOST_TEST(ask<drained>(sut, drain_request{})->records == 2u);
+  wait(1s);
+  BOOST_TEST((health().level == health_level::ok));
+  wait(2min);
+  BOOST_TEST((health().level == health_level::degraded));
+}
+
+BOOST_AUTO_TEST_CASE(feeds_wait_while_either_stream_has_no_room) {
+  start_with({publisher, raw_publisher});
+  raw_publisher_now = mood::is_busy;
+  std::vector<candle> many(1000, candle_of("A", exchange::okx, 1));
+  int taken = 0;
+  while (taken < 100 && feed(batch_of(many)) == intake::taken) ++taken;
+  BOOST_TEST(taken > 1);
+  BOOST_TEST(taken < 20);
+  const auto waiting = facts().at("raw_waiting");
+  BOOST_TEST((feed(batch_of(many)) == intake::busy));
+  BOOST_TEST(facts().at("raw_waiting") == waiting);
+  raw_publisher_now = mood::takes;
+  wait(1s);
+  BOOST_TEST((feed(batch_of(many)) == intake::taken));
+}
+
+BOOST_AUTO_TEST_CASE(drained_means_both_streams_publishers_took_everything) {
+  start_with({publisher, raw_publisher});
+  raw_publisher_now = mood::is_busy;
+  feed(pair_of("A"));
+  caf::scoped_actor me{sys, true};
+  auto pending = me->request(sut, caf::infinite, drain_request{});
+  wait(1s);
+  BOOST_TEST(!me->has_next_message());
+  raw_publisher_now = mood::takes;
+  wait(100ms);
+  BOOST_TEST_REQUIRE(me->has_next_message());
+  pending.receive([](const drained& d) { BOOST_TEST(d.records == 3u); },
+                  [](const caf::error&) { BOOST_ERROR("no answer"); });
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <memory>
 #include <random>
 #include <set>
 #include <string>
@@ -389,6 +390,102 @@ BOOST_AUTO_TEST_CASE(in_close_mode_an_exchange_that_joins_and_never_closes_is_to
   BOOST_TEST(!told[0].closed);
 }
 
+BOOST_AUTO_TEST_CASE(what_is_read_again_is_merged_only_where_it_is_newer) {
+  const auto reads_again = [&](const a& in) {
+    std::vector<merged> out;
+    window().take(in.what, out, merge_window::reading::again);
+    return out.size();
+  };
+  take(a(binance, 100).at(1));
+  take(a(bybit, 101).at(5));
+  take(a(bybit, 102).at(6));
+  BOOST_TEST(reads_again(a(binance, 100).at(1)) == 0u);
+  BOOST_TEST(reads_again(a(bybit, 101).at(5)) == 0u);
+  BOOST_TEST(reads_again(a(bybit, 102).at(6)) == 0u);
+  BOOST_TEST(reads_again(a(bybit, 103).at(6)) == 0u); // as old as what is here
+  BOOST_TEST(window().counted().again == 4u);
+  BOOST_TEST(reads_again(a(bybit, 103).at(7)) == 1u);
+  BOOST_TEST(reads_again(a(okx, 101).at(1)) == 1u); // nobody knew of it
+  BOOST_TEST(reads_again(a(okx, 101).minute(-10).at(99)) == 0u);
+  BOOST_TEST(window().counted().again == 5u);
+  BOOST_TEST(window().counted().late == 0u);
+  BOOST_TEST(tells(a(bybit, 104).at(7))); // the first time, equal times are in the order they come
+}
+
+BOOST_AUTO_TEST_CASE(only_changed_minutes_are_to_be_saved) {
+  const auto changed = [&] {
+    std::vector<std::string> names;
+    for (const auto& [name, text] : window().take_changed())
+      names.push_back(name.substr(0, name.find(' ')) + (text.empty() ? " gone" : ""));
+    return names;
+  };
+  using names = std::vector<std::string>;
+  BOOST_TEST(changed().empty());
+  take(a(binance, 100).at(1));
+  take(a(binance, 100).of("ETHUSDT").at(1));
+  take(a(bybit, 100).at(1));
+  BOOST_TEST((changed() == names{"BTCUSDT", "ETHUSDT"}));
+  BOOST_TEST(changed().empty());
+  take(a(binance, 100).at(0)); // out of order
+  BOOST_TEST(changed().empty());
+  take(a(binance, 100).at(2)); // the same, but later: what is older is out of order from now on
+  BOOST_TEST(changed().size() == 1u);
+  take(a(binance, 100).minute(1)); // another minute: the first did not change
+  BOOST_TEST(changed().size() == 1u);
+  take(a(binance, 100).minute(3)); // it leaves the window
+  BOOST_TEST((changed() == names{"BTCUSDT gone", "BTCUSDT"}));
+}
+
+BOOST_AUTO_TEST_CASE(what_was_not_saved_is_not_restored) {
+  take(a(binance, 100));
+  take(a(bybit, 101).closed());
+  const auto saved = window().take_changed();
+  BOOST_TEST_REQUIRE(saved.size() == 1u);
+  const auto& [name, text] = saved[0];
+  BOOST_TEST(name == "BTCUSDT " + std::to_string(first));
+  merge_window other{rules};
+  for (std::size_t size = 0; size < text.size(); ++size)
+    BOOST_TEST(!other.restore(name, std::string_view{text}.substr(0, size)), size);
+  BOOST_TEST(!other.restore(name, text + "x"));
+  auto newer = text;
+  ++newer[0];
+  BOOST_TEST(!other.restore(name, newer));
+  for (const auto* bad : {"", "BTCUSDT", "BTCUSDT ", " 60", "BTCUSDT 60x", "BTCUSDT x"})
+    BOOST_TEST(!other.restore(bad, text), bad);
+  BOOST_TEST(other.symbols() == 0u);
+  BOOST_TEST(other.restore(name, text));
+  BOOST_TEST(other.symbols() == 1u);
+  BOOST_TEST(other.take_changed().empty());
+}
+
+BOOST_AUTO_TEST_CASE(with_an_interval_the_newest_of_each_minute_is_held) {
+  rules.emit = emit_mode::interval;
+  take(a(binance, 100));
+  BOOST_TEST(!window().holds());
+  BOOST_TEST(!tells(a(bybit, 101)));
+  BOOST_TEST(window().holds());
+  BOOST_TEST(!tells(a(bybit, 102).at(1).with([](candle& c) { c.received_at = wall_time_from_ms(77); })));
+  BOOST_TEST(!tells(a(bybit, 102).at(2))); // unchanged
+  std::vector<merged> told;
+  window().tell_held(told);
+  BOOST_TEST_REQUIRE(told.size() == 1u);
+  BOOST_TEST((told[0].prices[index_of(bybit)] == 102.0));
+  BOOST_TEST((told[0].ingest_at == wall_time_from_ms(77)));
+  BOOST_TEST(!window().holds());
+  window().tell_held(told);
+  BOOST_TEST(told.size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_held_minute_is_told_when_it_leaves_the_window) {
+  rules.emit = emit_mode::interval;
+  take(a(binance, 100));
+  take(a(bybit, 101));
+  const auto told = take(a(binance, 100).minute(5));
+  BOOST_TEST_REQUIRE(told.size() == 1u);
+  BOOST_TEST(told[0].start_s == first);
+  BOOST_TEST(!window().holds());
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 namespace {
@@ -486,6 +583,7 @@ void play(std::uint32_t seed, emit_mode emit) {
   const auto feed = [&](const candle& c) {
     std::vector<merged> out;
     sut.take(c, out);
+    if (emit == emit_mode::interval && one_of(4) == 0) sut.tell_held(out);
     for (auto& m : out) last.insert_or_assign({m.symbol, m.start_s}, m);
   };
   std::uint64_t late = 0, out_of_order = 0;
@@ -523,6 +621,53 @@ void play(std::uint32_t seed, emit_mode emit) {
   BOOST_TEST(checked > 20u);
 }
 
+/// A window that is saved and restored now and then goes on like one that never was.
+void play_saved(std::uint32_t seed, emit_mode how) {
+  std::mt19937 dice{seed};
+  const auto one_of = [&](std::size_t n) { return static_cast<std::int64_t>(dice() % n); };
+  aggregator_settings rules;
+  rules.emit = how;
+  merge_window never_saved{rules};
+  auto saved = std::make_unique<merge_window>(rules);
+  std::map<std::string, std::string> kept;
+  std::size_t told = 0;
+  for (std::int64_t i = 0; i < 1000; ++i) {
+    auto c = a(all_exchanges[static_cast<std::size_t>(one_of(exchange_count))],
+               100 + static_cast<double>(one_of(30)) / 10)
+                 .of(one_of(2) == 0 ? "BTCUSDT" : "ETHUSDT")
+                 .minute(one_of(5) + i / 100)
+                 .volume(static_cast<double>(one_of(3)))
+                 .at(one_of(40) + i)
+                 .what;
+    c.closed = one_of(5) == 0;
+    c.received_at = wall_time_from_ms(first * 1000 + i);
+    const auto reading = one_of(10) == 0 ? merge_window::reading::again : merge_window::reading::first;
+    std::vector<merged> here, there;
+    never_saved.take(c, here, reading);
+    saved->take(c, there, reading);
+    if (one_of(7) == 0) {
+      never_saved.tell_held(here);
+      saved->tell_held(there);
+    }
+    BOOST_TEST_REQUIRE((here == there));
+    BOOST_TEST(never_saved.holds() == saved->holds());
+    told += here.size();
+    const bool ends = one_of(20) == 0;
+    if (ends || one_of(3) == 0) {
+      for (auto& [name, text] : saved->take_changed()) kept[name] = std::move(text);
+      std::erase_if(kept, [](const auto& minute) { return minute.second.empty(); });
+    }
+    if (ends) {
+      saved = std::make_unique<merge_window>(rules);
+      std::vector<std::pair<std::string, std::string>> parts{kept.begin(), kept.end()};
+      std::shuffle(parts.begin(), parts.end(), dice);
+      for (const auto& [name, text] : parts) BOOST_TEST(saved->restore(name, text));
+    }
+  }
+  BOOST_TEST(kept.size() <= 2u * 3u); // what left the window is not kept
+  BOOST_TEST(told > 10u);
+}
+
 } // namespace
 
 BOOST_AUTO_TEST_CASE(the_last_record_of_a_minute_is_its_final_state) {
@@ -531,4 +676,14 @@ BOOST_AUTO_TEST_CASE(the_last_record_of_a_minute_is_its_final_state) {
 
 BOOST_AUTO_TEST_CASE(so_it_is_when_only_closed_minutes_are_told) {
   for (std::uint32_t seed = 1; seed <= 40; ++seed) play(seed, emit_mode::close);
+}
+
+BOOST_AUTO_TEST_CASE(so_it_is_when_minutes_are_held_for_an_interval) {
+  for (std::uint32_t seed = 1; seed <= 40; ++seed) play(seed, emit_mode::interval);
+}
+
+BOOST_AUTO_TEST_CASE(a_restored_window_goes_on_like_one_that_was_never_saved) {
+  for (const auto how : {emit_mode::update, emit_mode::interval, emit_mode::close})
+    for (std::uint32_t seed = 1; seed <= 40; ++seed)
+      BOOST_TEST_CONTEXT("seed " << seed) play_saved(seed, how);
 }

@@ -26,12 +26,13 @@ merged of_two() {
   m.volume = 12.5;
   m.lead_lag = 0.0000055;
   m.event_at = wall_time_from_ms(1763359437339);
+  m.ingest_at = wall_time_from_ms(1763359437400);
   return m;
 }
 
 field_list written(const merged& what, market kind = market::spot) {
   record_list out;
-  append_record(out, what, kind, wall_time_from_ms(1763359437400));
+  append_record(out, what, kind);
   BOOST_TEST_REQUIRE(out.size() == 1u);
   return fields_of(out[0]);
 }
@@ -131,8 +132,8 @@ BOOST_AUTO_TEST_CASE(records_follow_each_other_in_one_list) {
   record_list out;
   auto first = of_two(), second = of_two();
   second.symbol = "ETHUSDT";
-  append_record(out, first, market::spot, wall_time{});
-  append_record(out, second, market::spot, wall_time{});
+  append_record(out, first, market::spot);
+  append_record(out, second, market::spot);
   BOOST_TEST_REQUIRE(out.size() == 2u);
   BOOST_TEST(by_name(fields_of(out[0])).at("symbol") == "BTCUSDT");
   BOOST_TEST(by_name(fields_of(out[1])).at("symbol") == "ETHUSDT");

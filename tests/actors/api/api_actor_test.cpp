@@ -117,7 +117,11 @@ struct api_fixture : actor_fixture {
               [](const health_question&) { return health_answer{}; }};
     });
     peers.publisher = spawn([this](publisher_actor::pointer self) -> publisher_actor::behavior_type {
-      return {[](const record_batch&) { return intake_answer{}; }, [](const link_up&) {}, [](const wake&) {},
+      return {[](const record_batch&) { return intake_answer{}; },
+              [](checkpoint_request) { return checkpoint_answer{}; },
+              [](const spool_event&) {},
+              [](const link_up&) {},
+              [](const wake&) {},
               [](const drain_request&) { return drained{}; },
               [this, self](const health_question&) {
                 return reply<health_answer>(self, health_answer{health_level::ok, "", {{"waiting", "17"}}});

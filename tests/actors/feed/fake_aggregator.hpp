@@ -41,6 +41,7 @@ inline aggregator_actor::behavior_type fake_aggregator_behavior(aggregator_actor
         fake->unanswered.push_back(promise);
         return promise;
       },
+      [](position_request) { return position_answer{}; },
       [fake](const wake&) { // the test wants what is kept waiting to be answered
         for (auto& promise : fake->unanswered)
           promise.deliver(intake_answer{fake->answer, fake->incarnation});

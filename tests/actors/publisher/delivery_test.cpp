@@ -1,7 +1,7 @@
 #include "actors/publisher/delivery.hpp"
 
-#include "actors/publisher/memory_spool.hpp"
 #include "tests/actors/publisher/records.hpp"
+#include "tests/support/memory_spool.hpp"
 #include "tests/support/private_redis.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -16,7 +16,7 @@
 
 using namespace breakwater;
 using namespace std::chrono_literals;
-using test::numbered;
+using test::memory_spool, test::numbered;
 
 namespace {
 
@@ -35,9 +35,13 @@ struct delivery_fixture {
   std::size_t produced = 0;
   std::uint64_t batches = 0;
   std::vector<event> told;
-  std::deque<delivery::step> sent; ///< By run_ahead, not yet answered.
+  std::deque<delivery::step> sent;  ///< By run_ahead, not yet answered.
+  std::deque<spool_event> of_spool; ///< Not yet passed on.
 
-  delivery_fixture() { begin(); }
+  delivery_fixture() {
+    redis({"SET", delivery::owner_key(stream), "spool-in-memory"}); // so that the first look is the only one
+    begin();
+  }
 
   void begin() {
     delivery::options how;
@@ -45,10 +49,30 @@ struct delivery_fixture {
     how.batch = 10;
     how.compare_page = 7;
     how.maxlen = 1000000;
+    begin(how);
+  }
+  void begin(const delivery::options& how) {
     sut = std::make_unique<delivery>(how, *spool);
+    spool->attach([this](spool_event what) { of_spool.push_back(std::move(what)); });
+    hear_spool();
+  }
+  /// Passes on what the spool said; returns what became of the batch under `ticket`.
+  std::optional<intake> hear_spool(std::uint64_t ticket = 0) {
+    std::optional<intake> answer;
+    while (!of_spool.empty()) {
+      const auto what = std::move(of_spool.front());
+      of_spool.pop_front();
+      const auto about_a_batch = sut->on_spool(what, now, wall);
+      if (what.ticket == ticket) answer = about_a_batch;
+    }
+    return answer;
+  }
+  intake accept(const record_batch& batch) {
+    const auto at_once = sut->accept(batch, wall);
+    return at_once.answer ? *at_once.answer : hear_spool(at_once.ticket).value();
   }
   void given_accepted(std::size_t count) {
-    BOOST_REQUIRE(sut->accept({7, ++batches, numbered(produced + 1, count)}, wall) == intake::taken);
+    BOOST_REQUIRE(accept({7, ++batches, numbered(produced + 1, count)}) == intake::taken);
     produced += count;
   }
   /// Sends what is due and gives the reply back, until nothing is due; `max` steps at most.
@@ -79,6 +103,7 @@ struct delivery_fixture {
     auto replies =
         std::make_shared<const std::vector<redis_reply>>(connection->pipeline(*what.wire, what.count));
     sut->on_replies(step.ticket, {replies, number}, now, wall);
+    hear_spool();
     for (const auto& notice : sut->take_notices()) told.push_back(notice.what);
   }
   void is_lost(const delivery::step& step) {
@@ -128,9 +153,9 @@ BOOST_FIXTURE_TEST_CASE(an_empty_stream_gets_every_record_once_in_order, deliver
 
 BOOST_FIXTURE_TEST_CASE(a_batch_sent_twice_under_its_number_is_taken_once, delivery_fixture) {
   const record_batch batch{7, 1, numbered(1, 3)};
-  BOOST_TEST((sut->accept(batch, wall) == intake::taken));
-  BOOST_TEST((sut->accept(batch, wall) == intake::taken));
-  BOOST_TEST((sut->accept({8, 1, numbered(4, 1)}, wall) == intake::taken)); // another life of the aggregator
+  BOOST_TEST((accept(batch) == intake::taken));
+  BOOST_TEST((accept(batch) == intake::taken));
+  BOOST_TEST((accept({8, 1, numbered(4, 1)}) == intake::taken)); // another life of the aggregator
   run();
   BOOST_TEST(in_stream() == one_to(4));
 }
@@ -383,7 +408,7 @@ BOOST_FIXTURE_TEST_CASE(the_stream_is_bounded, delivery_fixture) {
   delivery::options how;
   how.stream = stream;
   how.maxlen = 100;
-  sut = std::make_unique<delivery>(how, *spool);
+  begin(how);
   for (int i = 0; i < 100; ++i) given_accepted(50);
   run();
   const auto length = redis({"XLEN", stream}).integer;
@@ -392,14 +417,14 @@ BOOST_FIXTURE_TEST_CASE(the_stream_is_bounded, delivery_fixture) {
 }
 
 BOOST_FIXTURE_TEST_CASE(a_full_spool_is_busy_and_loses_nothing, delivery_fixture) {
-  limits.memory_bytes = 2000;
+  limits.max_bytes = 2000;
   spool = std::make_unique<memory_spool>(limits);
   begin();
   std::size_t taken = 0;
-  while (sut->accept({7, taken + 1, numbered(taken + 1, 1)}, wall) == intake::taken) ++taken;
+  while (accept({7, taken + 1, numbered(taken + 1, 1)}) == intake::taken) ++taken;
   BOOST_TEST(taken > 3u);
   run();
-  BOOST_TEST((sut->accept({7, taken + 1, numbered(taken + 1, 1)}, wall) == intake::taken));
+  BOOST_TEST((accept({7, taken + 1, numbered(taken + 1, 1)}) == intake::taken));
   run();
   BOOST_TEST(in_stream() == one_to(taken + 1));
 }
@@ -493,4 +518,279 @@ BOOST_FIXTURE_TEST_CASE(an_older_redis_with_an_intruder_on_top_gets_everything_i
   auto stored = in_stream();
   std::erase(stored, "intruder");
   BOOST_TEST(stored == one_to(25));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_stream_of_nobody_is_claimed, delivery_fixture) {
+  redis({"DEL", delivery::owner_key(stream)});
+  given_accepted(1);
+  run();
+  BOOST_TEST(redis({"GET", delivery::owner_key(stream)}).text == "spool-in-memory");
+}
+
+BOOST_FIXTURE_TEST_CASE(somebody_elses_stream_gets_nothing_and_its_owner_is_named, delivery_fixture) {
+  redis({"SET", delivery::owner_key(stream), "another-spool b"});
+  given_accepted(5);
+  run();
+  BOOST_TEST((sut->state() == delivery::phase::disowned));
+  BOOST_TEST(sut->owner() == "another-spool b");
+  BOOST_TEST(in_stream().empty());
+  given_accepted(5); // they are kept
+  for (int i = 0; i < 3; ++i) {
+    now = *sut->next_wake();
+    run();
+  }
+  BOOST_TEST(std::count(told.begin(), told.end(), event::publisher_not_owner) == 1);
+  redis({"SET", delivery::owner_key(stream), "spool-in-memory"}); // take-over
+  now = *sut->next_wake();
+  run();
+  BOOST_TEST(was_told(event::publisher_owner));
+  BOOST_TEST(in_stream() == one_to(10));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_claim_taken_away_stops_the_very_next_transaction, delivery_fixture) {
+  given_accepted(5);
+  run();
+  redis({"SET", delivery::owner_key(stream), "another-spool b"});
+  given_accepted(5);
+  run();
+  BOOST_TEST(in_stream() == one_to(5));
+  BOOST_TEST((sut->state() == delivery::phase::disowned));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_claim_taken_away_shows_also_with_nothing_to_send, delivery_fixture) {
+  given_accepted(5);
+  run();
+  const auto resyncs = sut->counted().resyncs;
+  told.clear();
+  now += 29s;
+  sut->look_if_idle(now);
+  BOOST_TEST(run() == 0u);
+  now += 1s;
+  sut->look_if_idle(now);
+  BOOST_TEST(run() == 1u);
+  BOOST_TEST((sut->state() == delivery::phase::ready));
+  BOOST_TEST(told.empty()); // all is as it was
+  BOOST_TEST(sut->counted().resyncs == resyncs);
+  redis({"SET", delivery::owner_key(stream), "another-spool b"});
+  now += 30s;
+  sut->look_if_idle(now);
+  run();
+  BOOST_TEST((sut->state() == delivery::phase::disowned));
+  BOOST_TEST(was_told(event::publisher_not_owner));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_claim_lost_with_a_flushed_redis_is_made_again, delivery_fixture) {
+  given_accepted(5);
+  run();
+  redis({"DEL", delivery::owner_key(stream)});
+  given_accepted(5);
+  run();
+  BOOST_TEST(in_stream() == one_to(10));
+  BOOST_TEST(redis({"GET", delivery::owner_key(stream)}).text == "spool-in-memory");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_claim_that_cannot_be_made_waits_as_its_refusal_says, delivery_fixture) {
+  redis({"DEL", delivery::owner_key(stream)});
+  redis({"CONFIG", "SET", "maxmemory", "1"});
+  given_accepted(5);
+  run();
+  BOOST_TEST(was_told(event::publisher_refused));
+  BOOST_TEST(sut->refusal().starts_with("OOM"));
+  redis({"CONFIG", "SET", "maxmemory", "0"});
+  now = *sut->next_wake();
+  run();
+  BOOST_TEST(in_stream() == one_to(5));
+}
+
+BOOST_FIXTURE_TEST_CASE(new_ids_that_cannot_be_written_down_are_not_sent, delivery_fixture) {
+  given_accepted(5);
+  run();
+  redis({"XADD", stream, to_string(spool->last().plus(100000)), "who", "intruder"});
+  given_accepted(5);
+  spool->disk_error = "No space left on device";
+  run();
+  BOOST_TEST(was_told(event::spool_failed));
+  BOOST_TEST(sut->disk_error() == "No space left on device");
+  BOOST_TEST(in_stream() == one_to(5) + std::vector<std::string>{"intruder"});
+  spool->disk_error.clear();
+  now += 1s;
+  run();
+  BOOST_TEST(was_told(event::spool_works));
+  BOOST_TEST((in_stream() == one_to(5) + std::vector<std::string>{"intruder", "6", "7", "8", "9", "10"}));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_full_disk_is_busy_and_said_once, delivery_fixture) {
+  spool->disk_error = "No space left on device";
+  for (int i = 0; i < 3; ++i) BOOST_TEST((accept({7, 1, numbered(1, 1)}) == intake::busy));
+  for (const auto& notice : sut->take_notices()) told.push_back(notice.what);
+  BOOST_TEST(std::count(told.begin(), told.end(), event::spool_failed) == 1);
+  spool->disk_error.clear();
+  BOOST_TEST((accept({7, 1, numbered(1, 1)}) == intake::taken));
+  BOOST_TEST(sut->disk_error() == "");
+  run();
+  BOOST_TEST(in_stream() == one_to(1));
+}
+
+BOOST_FIXTURE_TEST_CASE(what_was_never_sent_is_not_taken_for_trimmed, delivery_fixture) {
+  given_accepted(20);
+  run();
+  const auto cut_off = [&] { // while we cannot reach Redis
+    reconnect();
+    redis({"XTRIM", stream, "MAXLEN", "0"});
+    redis({"XADD", stream, to_string(spool->last().plus(100000)), "who", "intruder"});
+  };
+  given_accepted(30);
+  cut_off();
+  run();
+  auto expected = std::vector<std::string>{"intruder"};
+  for (int i = 21; i <= 50; ++i) expected.push_back(std::to_string(i));
+  BOOST_TEST(in_stream() == expected);
+}
+
+BOOST_FIXTURE_TEST_CASE(after_a_crash_not_more_counts_as_trimmed_than_was_added, delivery_fixture) {
+  given_accepted(20);
+  run();
+  given_accepted(1);
+  const auto what = sut->next(now);
+  BOOST_REQUIRE(what);
+  connection->pipeline(*what->what.wire, what->what.count); // 21 is applied, unheard; then we crash
+  given_accepted(30);
+  redis({"XTRIM", stream, "MAXLEN", "0"});
+  redis({"XADD", stream, to_string(spool->last().plus(100000)), "who", "intruder"});
+  reconnect();
+  begin(); // on what the spool holds
+  run();
+  auto expected = std::vector<std::string>{"intruder"};
+  for (int i = 22; i <= 51; ++i) expected.push_back(std::to_string(i));
+  BOOST_TEST(in_stream() == expected);
+}
+
+BOOST_FIXTURE_TEST_CASE(an_id_set_onto_one_that_waits_stores_nothing_of_ours, delivery_fixture) {
+  given_accepted(5);
+  run();
+  reconnect();
+  given_accepted(5);
+  redis({"XSETID", stream, to_string(spool->last())});
+  run();
+  BOOST_TEST(in_stream() == one_to(10));
+}
+
+BOOST_FIXTURE_TEST_CASE(our_newest_entry_deleted_by_somebody_is_not_brought_back, delivery_fixture) {
+  given_accepted(5);
+  run();
+  redis({"XDEL", stream, to_string(spool->last())});
+  reconnect();
+  run();
+  given_accepted(1);
+  run();
+  BOOST_TEST(in_stream() == one_to(4) + std::vector<std::string>{"6"});
+}
+
+BOOST_FIXTURE_TEST_CASE(a_hole_under_somebody_elses_entry_is_told_too, delivery_fixture) {
+  limits.retain_bytes = 0;
+  spool = std::make_unique<memory_spool>(limits);
+  begin();
+  given_accepted(20);
+  run();
+  redis({"FLUSHALL"});
+  given_accepted(5);
+  redis({"XADD", stream, to_string(spool->last().plus(100000)), "who", "intruder"});
+  run();
+  BOOST_TEST(was_told(event::publisher_hole));
+  BOOST_TEST(sut->counted().holes == 1u);
+  BOOST_TEST(in_stream() == (std::vector<std::string>{"intruder", "21", "22", "23", "24", "25"}));
+  reconnect();
+  run();
+  BOOST_TEST(sut->counted().holes == 1u); // the same one
+}
+
+BOOST_FIXTURE_TEST_CASE(a_hole_under_somebody_elses_entry_is_told_with_nothing_held_at_all,
+                        delivery_fixture) {
+  limits.retain_bytes = 0;
+  spool = std::make_unique<memory_spool>(limits);
+  begin();
+  given_accepted(10);
+  run();
+  redis({"SAVE"});
+  given_accepted(10);
+  run();
+  redis.kill();
+  redis.start(); // 1 to 10 are back
+  redis({"XADD", stream, to_string(spool->last().plus(100000)), "who", "intruder"});
+  reconnect();
+  run();
+  BOOST_TEST(sut->counted().holes == 1u);
+  BOOST_TEST(sut->hole().find("after ") == 0u);
+  BOOST_TEST((sut->hole().find(" up to " + to_string(spool->last())) != std::string::npos));
+  given_accepted(1);
+  run();
+  BOOST_TEST(in_stream() ==
+             one_to(10) + std::vector<std::string>{"intruder"} + std::vector<std::string>{"21"});
+}
+
+namespace {
+
+/// A stream of 100 entries with one consumer group, and a publisher that is behind.
+struct readers_fixture : delivery_fixture {
+  readers_fixture() {
+    delivery::options how;
+    how.stream = stream;
+    how.batch = 10;
+    how.maxlen = 100;
+    how.trim_patience = 2s;
+    begin(how);
+    redis({"XGROUP", "CREATE", stream, "g", "0", "MKSTREAM"});
+  }
+  std::size_t reads(std::size_t count) {
+    const auto got =
+        redis({"XREADGROUP", "GROUP", "g", "c", "COUNT", std::to_string(count), "STREAMS", stream, ">"});
+    if (got.items.empty()) return 0;
+    for (const auto& entry : got.items[0].items[1].items) read.push_back(entry.items[1].items[1].text);
+    return got.items[0].items[1].items.size();
+  }
+  std::vector<std::string> read;
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_CASE(catching_up_waits_for_a_group_that_reads, readers_fixture) {
+  given_accepted(1000);
+  for (int i = 0; i < 500 && !sut->idle(); ++i) {
+    run();
+    reads(7);
+    now += 200ms;
+  }
+  while (reads(100) > 0) {
+  }
+  BOOST_TEST(sut->idle());
+  BOOST_TEST(read == one_to(1000));
+  BOOST_TEST(was_told(event::publisher_waits_for_readers));
+  BOOST_TEST(!was_told(event::publisher_trimmed_unread));
+  BOOST_TEST(sut->counted().trimmed_unread == 0u);
+}
+
+BOOST_FIXTURE_TEST_CASE(catching_up_goes_on_without_a_group_that_does_not_read, readers_fixture) {
+  given_accepted(1000);
+  const auto began = now;
+  while (!sut->idle() && now - began < 10s) {
+    run();
+    now += 100ms;
+  }
+  BOOST_TEST(sut->idle());
+  BOOST_TEST((now - began >= 2s));
+  BOOST_TEST((now - began < 4s)); // once, not before every batch
+  BOOST_TEST(std::count(told.begin(), told.end(), event::publisher_trimmed_unread) == 1);
+  while (reads(100) > 0) {
+  }
+  BOOST_TEST(sut->counted().trimmed_unread == 1000 - read.size());
+  BOOST_TEST(read.back() == "1000");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_few_records_wait_for_nobody, readers_fixture) {
+  for (int i = 0; i < 50; ++i) {
+    given_accepted(5);
+    run();
+    BOOST_TEST(sut->idle());
+  }
+  BOOST_TEST(!was_told(event::publisher_waits_for_readers));
 }

@@ -1,8 +1,8 @@
 #include "actors/publisher/publisher_actor.hpp"
 
-#include "actors/publisher/memory_spool.hpp"
 #include "tests/actors/publisher/records.hpp"
 #include "tests/support/actor_fixture.hpp"
+#include "tests/support/memory_spool.hpp"
 
 #include <caf/actor_system.hpp>
 
@@ -18,27 +18,29 @@ redis_reply text(std::string what) { return {redis_reply::kind::text, std::move(
 struct fake_stream {
   bool reachable = true;
   std::size_t entries = 0, calls = 0;
-  std::string last_id = "0-0";
+  std::string last_id = "0-0", owner = "spool-in-memory a";
 
   caf::result<redis_replies> answer(const redis_commands& what) {
     ++calls;
     if (!reachable) return make_error(failure{errc::redis_unavailable, "away"});
     std::vector<redis_reply> replies;
-    const bool is_look = what.wire->find("DISCARD") != std::string::npos; // then UNWATCH, WATCH and XINFO
+    const bool is_look = what.wire->find("DISCARD") != std::string::npos; // then UNWATCH, then a look
     if (is_look) replies.insert(replies.end(), 2, status("OK"));
     redis_reply exec{redis_reply::kind::array, "", 0, {}};
     if (!is_look) {
       replies.push_back(status("OK"));
-      for (std::size_t i = 0; i < what.count - 4; ++i) {
+      for (std::size_t i = 0; i < what.count - 6; ++i) {
         replies.push_back(status("QUEUED"));
         exec.items.push_back(text("id"));
       }
-      entries += what.count - 4;
+      entries += what.count - 6;
       last_id = last_id_in(*what.wire);
       replies.push_back(exec);
     }
-    replies.push_back(status("OK"));
+    replies.push_back(status("OK")); // WATCH
+    replies.push_back(text(owner));
     replies.push_back({redis_reply::kind::array, "", 0, {text("last-generated-id"), text(last_id)}});
+    replies.push_back({redis_reply::kind::array, "", 0, {}}); // no groups
     return redis_replies{std::make_shared<const std::vector<redis_reply>>(std::move(replies)), 1};
   }
   /// The id of the newest XADD: what stands between the bulk strings before "\r\n$1\r\nn".
@@ -64,7 +66,9 @@ struct publisher_fixture : actor_fixture {
     publisher_options options;
     options.how.stream = "s";
     options.clock = wall();
-    return spawn(publisher_behavior, options, redis, spool);
+    auto made = spawn(publisher_behavior, options, redis, spool);
+    settle(); // it opens its spool
+    return made;
   }
   intake send(std::size_t records) {
     return ask<intake_answer>(sut, record_batch{1, ++number, numbered(1, records)})->what;
@@ -138,7 +142,7 @@ BOOST_FIXTURE_TEST_CASE(a_drain_is_answered_when_redis_has_everything, publisher
 
 BOOST_FIXTURE_TEST_CASE(a_full_spool_is_said_and_is_critical, publisher_fixture) {
   spool_settings small;
-  small.memory_bytes = 1500;
+  small.max_bytes = 1500;
   spool = std::make_shared<memory_spool>(small);
   sut = start();
   stream.reachable = false;

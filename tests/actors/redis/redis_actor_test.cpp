@@ -38,6 +38,7 @@ struct fake_redis : redis_port {
   std::size_t attempts = 0;
   std::map<connection_number, sink> open;
   std::vector<std::string> received; ///< Calls, without handshakes and pings.
+  std::vector<std::string> names;    ///< What connections called themselves.
   std::vector<redis_reply> next_answer;
   struct waiting {
     connection_number connection;
@@ -56,6 +57,10 @@ struct fake_redis : redis_port {
     return std::make_unique<connection>(*this, number);
   }
   void take(connection_number number, std::uint64_t tag, const std::string& wire, std::size_t count) {
+    if (const auto at = wire.find("SETNAME\r\n"); at != std::string::npos) {
+      const auto name = wire.find("\r\n", at + 9) + 2;
+      names.push_back(wire.substr(name, wire.find("\r\n", name) - name));
+    }
     const bool ours = wire.find("SETNAME") != std::string::npos || wire == "*1\r\n$4\r\nPING\r\n";
     if (!ours) received.push_back(wire);
     if (silent) {
@@ -111,7 +116,10 @@ struct redis_fixture : actor_fixture {
     });
     auto listener = spawn([this](publisher_actor::pointer) -> publisher_actor::behavior_type {
       return {[](const record_batch&) { return intake_answer{}; },
-              [this](const link_up& link) { told.push_back(link.connection); }, [](const wake&) {},
+              [](checkpoint_request) { return checkpoint_answer{}; },
+              [](const spool_event&) {},
+              [this](const link_up& link) { told.push_back(link.connection); },
+              [](const wake&) {},
               [](const drain_request&) { return drained{}; },
               [](const health_question&) { return health_answer{}; }};
     });
@@ -407,10 +415,10 @@ BOOST_FIXTURE_TEST_CASE(health_is_critical_while_redis_is_away, redis_fixture) {
 }
 
 /// A read that Redis may hold back for 5 s.
-redis_commands blocking_read() {
+redis_commands blocking_read(redis_lane lane = redis_lane::reads) {
   auto wire = std::make_shared<std::string>();
   append_command(*wire, {"XREAD", "BLOCK", "5000", "STREAMS", "results", "0-0"});
-  return {std::move(wire), 1, any_connection, redis_lane::reads, 5s};
+  return {std::move(wire), 1, any_connection, lane, 5s};
 }
 
 BOOST_FIXTURE_TEST_CASE(blocking_reads_have_a_connection_of_their_own, redis_fixture) {
@@ -423,6 +431,28 @@ BOOST_FIXTURE_TEST_CASE(blocking_reads_have_a_connection_of_their_own, redis_fix
   const auto command = call();
   BOOST_REQUIRE(command);
   BOOST_TEST(read->connection != command->connection);
+}
+
+BOOST_FIXTURE_TEST_CASE(readers_do_not_hold_up_each_other, redis_fixture) {
+  given_redis();
+  for (const auto lane : {redis_lane::reads, redis_lane::raw})
+    BOOST_TEST(!ask<redis_replies>(sut, blocking_read(lane)));
+  BOOST_TEST(server->open.size() == 3u);
+  BOOST_TEST((server->names ==
+              std::vector<std::string>{"breakwater:a:publish", "breakwater:a:read", "breakwater:a:raw"}));
+  std::set<connection_number> connections{call()->connection};
+  for (const auto lane : {redis_lane::reads, redis_lane::raw})
+    connections.insert(ask<redis_replies>(sut, blocking_read(lane))->connection);
+  BOOST_TEST(connections.size() == 3u);
+  for (const auto number : connections) // each is found by its events
+    if (number == *connections.rbegin())
+      server->open.at(number)({number, link_closed{"Connection reset by peer", {}}});
+  settle();
+  BOOST_TEST(bool{call()});
+  BOOST_TEST(bool{ask<redis_replies>(sut, blocking_read(redis_lane::reads))});
+  BOOST_TEST(!ask<redis_replies>(sut, blocking_read(redis_lane::raw)));
+  wait(2s);
+  BOOST_TEST(bool{ask<redis_replies>(sut, blocking_read(redis_lane::raw))});
 }
 
 BOOST_FIXTURE_TEST_CASE(a_read_that_redis_holds_back_holds_up_nobody, redis_fixture) {
@@ -467,6 +497,7 @@ BOOST_FIXTURE_TEST_CASE(an_open_circuit_refuses_reads_too, redis_fixture) {
   const auto refused = ask<redis_replies>(sut, blocking_read());
   BOOST_REQUIRE(!refused);
   BOOST_TEST(to_failure(refused.error()).detail == "circuit FORCED_OPEN by an operator: maintenance");
+  wait(10min); // and nobody wakes up for it over and over
 }
 
 BOOST_FIXTURE_TEST_CASE(the_report_is_of_the_connection_for_commands, redis_fixture) {

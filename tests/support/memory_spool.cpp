@@ -1,10 +1,10 @@
-#include "actors/publisher/memory_spool.hpp"
+#include "tests/support/memory_spool.hpp"
 
 #include "actors/support/expects.hpp"
 
 #include <algorithm>
 
-namespace breakwater {
+namespace breakwater::test {
 namespace {
 
 /// Memory of a run; a part of a list is charged its part.
@@ -33,6 +33,7 @@ void memory_spool::push(stamped_run run) {
   expects(run.size() > 0 && run.first > last_, "ids only grow");
   last_ = run.last();
   records_ += run.size();
+  if (waiting_) *waiting_ += run.size();
   const auto bytes = bytes_of(run);
   bytes_ += bytes;
   segments_.push_back({std::move(run), bytes, {}});
@@ -47,18 +48,50 @@ void memory_spool::forget_front() {
   segments_.pop_front();
 }
 
-bool memory_spool::append(const stamped_run& run, batch_mark from) {
+void memory_spool::tell(std::uint64_t ticket, spool_outcome what) {
+  events_({ticket, what, what == spool_outcome::failed ? disk_error : "", 0});
+}
+
+void memory_spool::attach(sink events) {
+  events_ = std::move(events);
+  tell(0, spool_outcome::opened);
+}
+
+bool memory_spool::keep(const stamped_run& run) {
   const auto needed = bytes_of(run);
-  while (bytes_ + needed > limits_.memory_bytes && !segments_.empty() && is_acknowledged(segments_.front()))
+  while (bytes_ + needed > limits_.max_bytes && !segments_.empty() && is_acknowledged(segments_.front()))
     forget_front();
   // A batch larger than the whole spool is taken when nothing else waits: refusing it for ever helps nobody.
-  if (bytes_ + needed > limits_.memory_bytes && !segments_.empty()) return false;
+  if (bytes_ + needed > limits_.max_bytes && !segments_.empty()) return false;
   push(run);
-  last_batch_ = from;
   return true;
 }
 
-std::vector<stamped_run> memory_spool::read(entry_id after, std::size_t max) const {
+void memory_spool::append(std::uint64_t ticket, stamped_run run, batch_mark from,
+                          std::shared_ptr<const checkpoint> state) {
+  const bool kept = disk_error.empty() && (run.size() == 0 || keep(run));
+  if (kept) {
+    last_batch_ = from;
+    if (state) {
+      position_ = state->position;
+      for (const auto& [name, content] : state->parts)
+        if (content.empty())
+          parts_.erase(name);
+        else
+          parts_[name] = content;
+    }
+  }
+  on_append(run, kept);
+  tell(ticket, kept                 ? spool_outcome::kept
+               : disk_error.empty() ? spool_outcome::no_room
+                                    : spool_outcome::failed);
+}
+
+std::shared_ptr<const checkpoint> memory_spool::saved() const {
+  return std::make_shared<const checkpoint>(checkpoint{position_, {parts_.begin(), parts_.end()}});
+}
+
+std::vector<stamped_run> memory_spool::read(entry_id after, std::size_t max) {
   std::vector<stamped_run> runs;
   for (auto s = first_above(after); s != segments_.end() && max > 0; ++s) {
     auto run = part_above(s->run, after);
@@ -69,9 +102,13 @@ std::vector<stamped_run> memory_spool::read(entry_id after, std::size_t max) con
   return runs;
 }
 
-void memory_spool::acknowledge(entry_id upto, mono_time now) {
+void memory_spool::acknowledge(entry_id upto, stream_mark seen, mono_time now) {
+  seen_ = seen;
+  now_ = now;
   auto from = segments_.begin() + (first_above(acknowledged_) - segments_.cbegin());
+  const auto before = acknowledged_;
   acknowledged_ = std::max(acknowledged_, std::min(upto, last_));
+  if (waiting_) *waiting_ -= count(before, acknowledged_);
   for (; from != segments_.end() && is_acknowledged(*from); ++from) {
     from->acknowledged_at = now;
     retained_bytes_ += from->bytes;
@@ -85,10 +122,10 @@ void memory_spool::rewind(entry_id upto) {
   for (auto s = segments_.begin(); s != segments_.end() && is_acknowledged(*s); ++s)
     if (s->run.last() > upto) retained_bytes_ -= s->bytes;
   acknowledged_ = std::min(acknowledged_, upto);
+  waiting_.reset();
 }
 
-void memory_spool::replace_above(entry_id after, std::vector<stamped_run> runs) {
-  rewind(after);
+void memory_spool::cut_above(entry_id after) {
   while (!segments_.empty() && segments_.back().run.last() > after) {
     auto& newest = segments_.back();
     bytes_ -= newest.bytes;
@@ -105,7 +142,45 @@ void memory_spool::replace_above(entry_id after, std::vector<stamped_run> runs) 
     segments_.push_back({std::move(kept), bytes, acknowledged_at});
     break;
   }
-  for (auto& run : runs) push(std::move(run));
+}
+
+void memory_spool::restamp(std::uint64_t ticket, restamping how) {
+  if (!disk_error.empty()) return tell(ticket, spool_outcome::failed);
+  const auto held = read(how.above, SIZE_MAX);
+  rewind(how.above);
+  seen_ = how.seen;
+  cut_above(how.above);
+  last_ = how.above;
+  const auto is_stored = [&](entry_id id) {
+    return std::any_of(how.stored.begin(), how.stored.end(),
+                       [&](const id_range& r) { return r.first <= id && id <= r.last; });
+  };
+  // What is stored first: it keeps its ids, which are below the new ones.
+  for (const bool stored : {true, false})
+    for (const auto& run : held)
+      for (std::size_t i = 0; i < run.size();) {
+        auto end = i;
+        while (end < run.size() && is_stored(run.first.plus(end)) == stored) ++end;
+        if (end > i) {
+          push({stored ? run.first.plus(i) : how.first, run.records, run.begin + i, run.begin + end});
+          if (!stored) how.first = how.first.plus(end - i);
+          if (stored) {
+            acknowledged_ = last_;
+            segments_.back().acknowledged_at = now_;
+            retained_bytes_ += segments_.back().bytes;
+          }
+        }
+        i = std::max(end, i + 1);
+      }
+  waiting_.reset();
+  tell(ticket, spool_outcome::kept);
+}
+
+std::size_t memory_spool::count(entry_id after, entry_id upto) const {
+  std::size_t records = 0;
+  for (auto s = first_above(after); s != segments_.end() && s->run.first <= upto; ++s)
+    records += part_above(s->run, after).size() - part_above(s->run, upto).size();
+  return records;
 }
 
 bool memory_spool::holds(entry_id id) const {
@@ -118,11 +193,11 @@ bool memory_spool::holds(entry_id id) const {
 }
 
 spool_port::figures memory_spool::size() const {
-  figures f{0, 0, bytes_, limits_.memory_bytes};
-  for (auto s = first_above(acknowledged_); s != segments_.end(); ++s)
-    f.waiting += part_above(s->run, acknowledged_).size();
+  figures f{0, 0, bytes_, limits_.max_bytes, 0};
+  if (!waiting_) waiting_ = count(acknowledged_, last_);
+  f.waiting = *waiting_;
   f.retained = records_ - f.waiting;
   return f;
 }
 
-} // namespace breakwater
+} // namespace breakwater::test
