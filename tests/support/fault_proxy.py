@@ -29,25 +29,39 @@ _READ_BYTES = 1 << 16
 _IS_OVER = None  # in the queue of a direction: the end of the stream
 
 
+class ReplyScanner:
+    """Finds where a reply ends in what grows until it is all there, and looks at each byte of it once."""
+
+    def __init__(self, at=0):
+        self._at, self._missing = at, 1  # where the next element begins; how many there are still to be
+
+    def end(self, data):
+        """Where the reply ends; None: it is not all there."""
+        at, missing, size = self._at, self._missing, len(data)
+        while missing:
+            line = data.find(b"\r\n", at)
+            if line < 0:
+                break
+            kind, end = data[at], line + 2
+            if kind == ord("$"):
+                length = int(data[at + 1:line])
+                if length >= 0:
+                    end += length + 2
+                    if end > size:
+                        break
+            elif kind == ord("*"):
+                missing += max(int(data[at + 1:line]), 0)
+            elif kind not in b"+-:":
+                raise ValueError(f"not a Redis reply: {bytes(data[at:at + 32])!r}")
+            at = end
+            missing -= 1
+        self._at, self._missing = at, missing
+        return None if missing else at
+
+
 def end_of_reply(data, at=0):
     """Where the reply that begins at `at` ends; None: it is not all there."""
-    line = data.find(b"\r\n", at)
-    if line < 0:
-        return None
-    kind, end = data[at:at + 1], line + 2
-    if kind in (b"+", b"-", b":"):
-        return end
-    length = int(data[at + 1:line])
-    if kind == b"$":
-        end += max(length + 2, 0) if length >= 0 else 0
-        return end if end <= len(data) else None
-    if kind != b"*":
-        raise ValueError(f"not a Redis reply: {bytes(data[at:at + 32])!r}")
-    for _ in range(max(length, 0)):
-        end = end_of_reply(data, end)
-        if end is None:
-            return None
-    return end
+    return ReplyScanner(at).end(data)
 
 
 def first_command(data):
@@ -89,12 +103,13 @@ class Faults:
         self.trickle = None              # (bytes, seconds)
         self.rules = []
         self.cut_reply = None            # [replies until it, bytes of it, how]
-        self.cut_instead_of_reply = None  # [command, how, times]
+        self.cut_instead_of_reply = None  # [command, how, times, what its transaction has to have]
         self.garbage = None              # instead of the next reply
+        self.cut_at_command = None       # [command, how many until it, how]
 
 
 # How a command's place in the order of replies is filled.
-Place = collections.namedtuple("Place", "name from_server wire then", defaults=(None, None))
+Place = collections.namedtuple("Place", "name from_server wire then transaction", defaults=(None, None, frozenset()))
 
 
 class Connection:
@@ -103,6 +118,7 @@ class Connection:
         self._up_reader = self._up_writer = None
         self._places = collections.deque()
         self._in_multi = self._refused_in_multi = False
+        self._transaction = set()  # names of commands since MULTI
         self._tasks = []
 
     async def run(self):
@@ -168,6 +184,13 @@ class Connection:
         if self._up_writer.is_closing():
             return
         self._proxy.commands[name] += 1
+        cut = self._proxy.faults.cut_at_command
+        if cut and cut[0] == name:
+            cut[1] -= 1
+            if cut[1] == 0:
+                self._proxy.faults.cut_at_command = None
+                await self._up_writer.drain()
+                self._end(cut[2])
         rule = next((rule for rule in self._proxy.faults.rules if rule.takes(name)), None)
         refusal, then = (rule.wire, rule.then) if rule else (None, None)
         if name == "EXEC" and self._refused_in_multi and not refusal:
@@ -175,7 +198,7 @@ class Connection:
         ends_multi = name in ("EXEC", "DISCARD")
         if refusal is None:
             self._up_writer.write(raw)
-            self._places.append(Place(name, True))
+            self._places.append(Place(name, True, transaction=frozenset(self._transaction) if ends_multi else ()))
         elif ends_multi and self._in_multi:
             self._up_writer.write(b"*1\r\n$7\r\nDISCARD\r\n")
             self._places.append(Place(name, True, refusal, then))
@@ -183,18 +206,20 @@ class Connection:
             self._refused_in_multi = self._refused_in_multi or self._in_multi
             self._places.append(Place(name, False, refusal, then))
             await self._say_what_is_known()
+        self._transaction.add(name)
         if name == "MULTI" and refusal is None:
-            self._in_multi, self._refused_in_multi = True, False
+            self._in_multi, self._refused_in_multi, self._transaction = True, False, set()
         if ends_multi:
             self._in_multi = self._refused_in_multi = False
 
     async def _each_reply(self, queue):
-        data = bytearray()
+        data, next_reply = bytearray(), ReplyScanner()
         async for piece in self._arrivals(queue, 1):
             data += piece
-            while data and (end := end_of_reply(data)):
+            while data and (end := next_reply.end(data)):
                 reply = bytes(data[:end])
                 del data[:end]
+                next_reply = ReplyScanner()
                 place = self._places.popleft()
                 await self._say(place, reply if place.wire is None else place.wire)
                 await self._say_what_is_known()
@@ -208,7 +233,7 @@ class Connection:
         faults = self._proxy.faults
         self._proxy.replies += 1
         cut = faults.cut_instead_of_reply
-        if cut and cut[0] == place.name and cut[2] > 0:
+        if cut and cut[0] == place.name and cut[2] > 0 and cut[3] in (None, *place.transaction):
             cut[2] -= 1
             return self._end(cut[1])
         if faults.garbage is not None:
@@ -255,7 +280,7 @@ class FaultProxy:
         self.connections = 0                    # accepted so far, turned away or not
         self.commands = collections.Counter()   # seen so far, by name
         self.replies = 0                        # passed on or made here so far
-        self.cuts = 0                           # connections cut in a reply or instead of one
+        self.cuts = 0                           # connections cut at a command, in a reply or instead of one
         self.trickled = 0                       # replies that came in pieces
         self._open = set()
         self._listener = None
@@ -280,6 +305,11 @@ class FaultProxy:
         self._thread.join()
         self._loop.close()
         self._guard.close()
+
+    def lead_to(self, upstream):
+        """From now on new connections go there, as after a failover; those that stand are cut."""
+        self._call(lambda: setattr(self, "_upstream", upstream))
+        self.cut()
 
     # faults
 
@@ -315,9 +345,15 @@ class FaultProxy:
         """In the middle of the number-th reply from now on (1: the next), of all connections together."""
         self._call(lambda: setattr(self.faults, "cut_reply", [number, after_bytes, how]))
 
-    def cut_instead_of_reply(self, name, how=RESET, times=1):
-        """The server has done what `name` told it, but the client gets the end of the connection for an answer."""
-        self._call(lambda: setattr(self.faults, "cut_instead_of_reply", [name, how, times]))
+    def cut_instead_of_reply(self, name, how=RESET, times=1, having=None):
+        """The server has done what `name` told it, but the client gets the end of the connection for an answer. `having`:
+        only of an EXEC whose transaction has that command."""
+        self._call(lambda: setattr(self.faults, "cut_instead_of_reply", [name, how, times, having]))
+
+    def cut_at_command(self, name, number=1, how=RESET):
+        """At the number-th command `name` from now on, of all connections together: the server gets what was before
+        it, and the end of the connection instead of it."""
+        self._call(lambda: setattr(self.faults, "cut_at_command", [name, number, how]))
 
     def garbage(self, wire=b"HTTP/1.1 400 Bad Request\r\n\r\n"):
         """Instead of the next reply."""

@@ -7,7 +7,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from fault_proxy import ANY, EXECABORT, FIN, RESET, TURNED_AWAY, FaultProxy, end_of_reply, first_command  # noqa: E402
-from support import PrivateRedis, RedisError, RespClient  # noqa: E402
+from support import PrivateRedis, RedisError, RespClient, wait_until  # noqa: E402
 
 LOADING = "LOADING Redis is loading the dataset in memory"
 TRANSACTION = (("MULTI",), ("INCR", "n"), ("INCR", "n"), ("EXEC",), ("GET", "n"))
@@ -147,6 +147,19 @@ class Proxy(unittest.TestCase):
                 client.pipeline(*TRANSACTION)
             self.assertEqual(self.redis.cli("GET", "n"), str(applied))
         self.assertEqual(self.client().pipeline(*TRANSACTION)[-1], "6")
+
+    def test_cut_in_the_middle_of_what_was_sent(self):
+        applied = lambda: self.redis.cli("GET", "n")
+        self.proxy.cut_at_command("INCR", 3)
+        with self.assertRaises(ConnectionError):
+            self.client().pipeline(*[("INCR", "n")] * 4)
+        wait_until(lambda: applied() == "2", 5, "the server has what was before it")
+        self.proxy.cut_at_command("INCR", 2)
+        with self.assertRaises(ConnectionError):
+            self.client().pipeline(*TRANSACTION)
+        self.assertEqual(applied(), "2")
+        self.assertEqual(self.client().pipeline(*TRANSACTION)[-1], "4")
+        self.assertEqual(self.proxy.cuts, 2)
 
     def test_answers_in_place_and_in_order(self):
         self.proxy.answer("TRYAGAIN later", "INCR", times=2)
