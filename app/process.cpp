@@ -121,6 +121,9 @@ result<std::unique_ptr<process>> process::start(const settings& what, recording 
   auto made = std::make_unique<parts>(what, std::move(*lock));
   auto& p = *made;
   p.spool = std::move(*spool);
+  if (const auto& why = p.spool->unreserved(); !why.empty())
+    emit(name, event::spool_unreserved,
+         {{"data_dir", what.process.data_dir}, {"bytes", what.spool.max_bytes}, {"reason", why}});
   p.system = std::make_unique<caf::actor_system>(p.config);
   p.network.start();
 

@@ -70,7 +70,8 @@ delivery::delivery(options how, spool_port& spool)
       owner_key_(owner_key(options_.stream)),
       spool_(spool),
       pause_(options_.pause),
-      batch_now_(options_.batch) {
+      batch_now_(options_.batch),
+      readers_(options_.maxlen, options_.trim_patience) {
   for (const auto part : {std::string_view{"XADD"}, std::string_view{options_.stream},
                           std::string_view{"MAXLEN"}, std::string_view{"~"}})
     append_bulk(xadd_head_, part);
@@ -196,56 +197,21 @@ delivery::step delivery::look_at_stream() {
 }
 
 std::optional<delivery::step> delivery::wait_for_readers(mono_time now) {
-  if (!impatient_at_) {
-    impatient_at_ = now + options_.trim_patience;
-    tell(event::publisher_waits_for_readers, {{"unread", std::to_string(*unread_)},
+  if (readers_.begin_to_wait(now))
+    tell(event::publisher_waits_for_readers, {{"unread", std::to_string(readers_.unread())},
                                               {"count", std::to_string(spool_.size().waiting)},
-                                              {"wait_ms", std::to_string(options_.trim_patience.count())}});
-  }
+                                              {"wait_ms", std::to_string(readers_.patience().count())}});
   auto wire = std::make_shared<std::string>();
   append_command(*wire, {"XINFO", "STREAM", options_.stream});
   append_command(*wire, {"XINFO", "GROUPS", options_.stream});
   return send(expected::consumers, std::move(wire), 2);
 }
 
-void delivery::note_consumers(const redis_reply& groups, const stream_state& stream, bool ours) {
-  const auto trimmed_before = std::exchange(trimmed_, stream.added - std::min(stream.length, stream.added));
-  unread_.reset();
-  if (groups.what != redis_reply::kind::array) return;
-  std::uint64_t lost = 0; // by the group that lost most
-  for (const auto& group : groups.items) {
-    const auto number = [&](const char* name) -> std::optional<std::uint64_t> {
-      const auto* found = value_of(group, name);
-      if (!found || found->what != redis_reply::kind::integer || found->integer < 0) return std::nullopt;
-      return static_cast<std::uint64_t>(found->integer);
-    };
-    // Redis before 7 tells no lag, later ones not always; then the group may have everything to read yet.
-    const auto unread = std::min(number("lag").value_or(stream.length), stream.length);
-    unread_ = std::max(unread_.value_or(0), unread);
-    // The ordinal of the newest entry it read. A group that never read has none.
-    const auto* delivered = value_of(group, "last-delivered-id");
-    const auto id = delivered ? parse_entry_id(delivered->text) : std::nullopt;
-    const bool is_below = id && (!stream.first || *id < *stream.first);
-    const auto position = number("entries-read").value_or(is_below ? trimmed_before : trimmed_);
-    lost = std::max(lost, trimmed_ - std::min(trimmed_, std::max(position, trimmed_before)));
-  }
-  if (ours) counts_.trimmed_unread += lost;
-}
-
 std::size_t delivery::room_for_readers(std::size_t wanted, mono_time now) {
-  const auto room = !unread_ ? wanted : options_.maxlen - std::min<std::size_t>(*unread_, options_.maxlen);
-  if (room >= std::min(wanted, options_.maxlen)) {
-    impatient_at_.reset();
-    readers_given_up_ = false;
-    return std::min(wanted, room);
-  }
-  if (!readers_given_up_ && impatient_at_ && now >= *impatient_at_) {
-    readers_given_up_ = true;
-    tell(event::publisher_trimmed_unread,
-         {{"unread", std::to_string(*unread_)}, {"wait_ms", std::to_string(options_.trim_patience.count())}});
-  }
-  if (readers_given_up_) return wanted;
-  if (room > 0) impatient_at_.reset();
+  const auto room = readers_.room(wanted, now);
+  if (readers_.gave_up_just_now())
+    tell(event::publisher_trimmed_unread, {{"unread", std::to_string(readers_.unread())},
+                                           {"wait_ms", std::to_string(readers_.patience().count())}});
   return room;
 }
 
@@ -323,7 +289,7 @@ void delivery::on_replies(std::uint64_t ticket, const redis_replies& answer, mon
     on_commit(replies.last(1 + look_commands), now);
     break;
   case expected::consumers:
-    if (const auto stream = parse_stream_state(replies[0])) note_consumers(replies[1], *stream, false);
+    if (const auto stream = parse_stream_state(replies[0])) readers_.look(replies[1], *stream, false);
     if (room_for_readers(1, now) == 0) paused_until_ = now + options_.consumers_again_after;
     break;
   }
@@ -347,7 +313,7 @@ void delivery::on_stream_state(std::span<const redis_reply> replies, mono_time n
   is_unclaimed_ = false;
   if (!is_ours(seen.owner, now)) return;
   const auto& stream = *read;
-  note_consumers(seen.groups, stream, false);
+  readers_.look(seen.groups, stream, false);
 
   const auto held = spool_.read({}, 1);
   // Nothing is held to send again, but a stream that went back under somebody else's entries lacks something.
@@ -581,7 +547,7 @@ void delivery::on_commit(std::span<const redis_reply> replies, mono_time now) {
     return;
   }
   known_at_ = now;
-  note_consumers(seen.groups, *after, true);
+  counts_.trimmed_unread += readers_.look(seen.groups, *after, true);
 }
 
 void delivery::on_refusal(const verdict& why, mono_time now) {

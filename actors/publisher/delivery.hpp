@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/publisher/spool_port.hpp"
+#include "actors/publisher/stream_readers.hpp"
 #include "actors/support/backoff.hpp"
 #include "actors/support/entry_id.hpp"
 #include "actors/support/events.hpp"
@@ -201,9 +202,7 @@ private:
   void tell_what_was_found(std::uint64_t restamped);
   void tell(event what, std::vector<std::pair<const char*, std::string>> details);
 
-  /// Reads how far the groups are. `ours`: since the look before only our own records were added.
-  void note_consumers(const redis_reply& groups, const stream_state& stream, bool ours);
-  /// How many records may be sent now so that no group loses unread entries. 0: none, wait for the readers.
+  /// How many records may be sent now so that no consumer group loses unread entries.
   std::size_t room_for_readers(std::size_t wanted, mono_time now);
 
   options options_;
@@ -243,11 +242,8 @@ private:
   bool went_back_ =
       false; ///< While comparing: nothing is held to compare with, only the hole is to be named.
   std::string owner_, disk_error_, hole_;
-  std::optional<std::uint64_t> unread_; ///< Entries the slowest group has not read; nullopt: no group.
-  std::uint64_t trimmed_ = 0;           ///< Entries that were once in the stream, at the last look.
-  bool catching_up_ = false;            ///< More than a transaction waited, and has not all gone yet.
-  std::optional<mono_time> impatient_at_;
-  bool readers_given_up_ = false; ///< They did not read for trim_patience.
+  stream_readers readers_;
+  bool catching_up_ = false; ///< More than a transaction waited, and has not all gone yet.
   std::vector<delivery_notice> notices_;
   counts counts_;
 };

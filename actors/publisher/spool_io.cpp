@@ -551,6 +551,8 @@ std::shared_ptr<spool_port> spool_io::stream(const std::string& name) {
   return made;
 }
 
+const std::string& spool_io::unreserved() const noexcept { return writer_->unreserved(); }
+
 std::size_t spool_io::waiting(const std::string& name) const {
   const std::lock_guard held{mutex_};
   const auto found = streams_.find(name);

@@ -28,6 +28,8 @@ public:
   /// What is kept for one output stream; the same object for the same name. It may outlive this one, but
   /// then keeps nothing more.
   std::shared_ptr<spool_port> stream(const std::string& name);
+  /// Why the disk did not set spool.max_bytes aside; empty: it did.
+  [[nodiscard]] const std::string& unreserved() const noexcept;
   /// Records that wait for Redis; of a stream that was not asked for: 0.
   [[nodiscard]] std::size_t waiting(const std::string& name) const;
 

@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <iterator>
 #include <utility>
 
@@ -100,12 +102,12 @@ void spool_writer::remove_torn() const {
     ::unlink(file.c_str());
 }
 
-void spool_writer::preallocate() const {
+void spool_writer::preallocate() {
   mdb_filehandle_t file = -1;
-  if (mdb_env_get_fd(env_, &file) != MDB_SUCCESS) return;
+  lmdb::check(mdb_env_get_fd(env_, &file), "file");
   // Where it cannot be done (another file system, too little room) a full disk is met when writing.
-  static_cast<void>(
-      ::fallocate(file, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(map_bytes(limits_.max_bytes))));
+  if (::fallocate(file, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(map_bytes(limits_.max_bytes))) != 0)
+    unreserved_ = std::strerror(errno);
 }
 
 void spool_writer::reopen_if_dead() {

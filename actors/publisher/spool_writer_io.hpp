@@ -53,6 +53,8 @@ public:
   /// Has the parts write down, before long, what Redis acknowledged.
   void remember_marks();
 
+  /// Why the disk did not set the room aside; empty: it did.
+  [[nodiscard]] const std::string& unreserved() const noexcept { return unreserved_; }
   /// nullptr: it could not be opened anew yet.
   [[nodiscard]] MDB_env* env() const noexcept { return env_; }
   std::atomic<std::size_t> used_bytes{0}; ///< By all parts, with what waits to be written.
@@ -63,7 +65,7 @@ private:
   /// LMDB begins a file by writing two pages. One that has less was left by a crash in the first moments, and
   /// nothing was ever in it.
   void remove_torn() const;
-  void preallocate() const;
+  void preallocate();
   /// After a commit that failed in its last step LMDB refuses every write until it is opened anew. Whether
   /// that commit is on disk shows only then.
   void reopen_if_dead();
@@ -75,7 +77,7 @@ private:
 
   MDB_env* env_ = nullptr;
   spool_settings limits_;
-  std::string folder_;
+  std::string folder_, unreserved_;
   std::mutex parts_mutex_;
   std::vector<std::shared_ptr<spool_part>> parts_;
   std::mutex mutex_;

@@ -88,6 +88,8 @@ constexpr std::array rows{
     event_info{event::publisher_trimmed_unread, "publisher_trimmed_unread", error,
                "A consumer group did not read for spool.trim_patience; entries it has not read are trimmed"},
     event_info{event::spool_opened, "spool_opened", info, "Spool opened"},
+    event_info{event::spool_unreserved, "spool_unreserved", warn,
+               "The disk does not set spool.max_bytes aside; it may be full before the spool is"},
     event_info{event::spool_failed, "spool_failed", error,
                "The spool cannot be written, so nothing is accepted; intake waits. Make room on the disk of "
                "process.data_dir"},

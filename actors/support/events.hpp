@@ -61,6 +61,7 @@ enum class event : std::uint8_t {
   publisher_waits_for_readers,
   publisher_trimmed_unread,
   spool_opened,
+  spool_unreserved,
   spool_failed,
   spool_works,
   spool_quarantined,
