@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Installs the Debian packages of packages.txt that this machine lacks. Does nothing when all are there.
-# quickstart.sh and tests/run.sh call it. Needs root or sudo only if something is missing.
+# Installs the Debian packages of packages.txt, and of further lists that are named, that this machine lacks. Does
+# nothing when all are there. quickstart.sh and tests/run.sh call it. Needs root or sudo only if something is missing.
 set -euo pipefail
 
-list="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/packages.txt"
+lists=("$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/packages.txt" "$@")
 policy=/usr/sbin/policy-rc.d
 
 say() { printf '== %s\n' "$*"; }
@@ -17,7 +17,7 @@ as_root() {
 }
 
 if ! command -v dpkg-query >/dev/null; then
-  say "This is no Debian. Install what corresponds to the packages in $list, then build with CMake."
+  say "This is no Debian. Install what corresponds to the packages in ${lists[*]}, then build with CMake."
   exit 1
 fi
 
@@ -26,7 +26,7 @@ while read -r package; do
   if [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) != installed* ]]; then
     missing+=("$package")
   fi
-done < <(sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "$list")
+done < <(sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "${lists[@]}")
 
 if [[ ${#missing[@]} -eq 0 ]]; then
   say "All Debian packages are installed."

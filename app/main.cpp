@@ -31,6 +31,33 @@ void add_duration(CLI::App& command, const std::string& name, milliseconds& into
       help);
 }
 
+void add_fault_options(CLI::App& command, simulate_options& into) {
+  std::string kinds;
+  for (std::size_t i = 0; i < fault_count; ++i)
+    kinds += std::string{"\n"} + to_string(static_cast<fault>(i)) + ": " + help_of(static_cast<fault>(i));
+  command.add_option_function<std::vector<std::string>>(
+      "--fault",
+      [&into](const std::vector<std::string>& texts) {
+        for (const auto& text : texts) {
+          const auto rule = parse_fault_rule(text);
+          if (!rule) throw CLI::ValidationError("--fault", rule.error().detail);
+          into.faults.push_back(*rule);
+        }
+      },
+      "KIND[,exchange=NAME][,every=30s][,for=10s][,after=0s]: goes wrong on purpose, again and again; "
+      "without "
+      "exchange= at all of them in turn. Repeatable. Kinds:" +
+          kinds);
+  command.add_option_function<std::string>(
+      "--faults",
+      [&into](const std::string& text) {
+        const auto every = parse_all_faults(text);
+        if (!every) throw CLI::ValidationError("--faults", every.error().detail);
+        into.all_faults_every = *every;
+      },
+      "all[,every=10m]: every kind once in that time, in an order drawn by the seed");
+}
+
 void add_simulate_options(CLI::App& command, simulate_options& into) {
   command.add_option("--listen", into.listen, "host:port to serve on; port 0 takes any free one")
       ->capture_default_str();
@@ -40,6 +67,11 @@ void add_simulate_options(CLI::App& command, simulate_options& into) {
   command.add_option("--seed", into.seed, "The same seed shows the same market")->capture_default_str();
   command.add_option("--symbols", into.symbols, "What the exchanges list; others are unknown to them")
       ->delimiter(',');
+  command
+      .add_option("--quiet-minutes", into.quiet_minutes,
+                  "Of ten minutes, so many have no trade at Kraken and Coinbase, 0 to 9")
+      ->capture_default_str();
+  add_fault_options(command, into);
   command.add_option("--certificate", into.certificate_file,
                      "PEM file; with --private-key the servers speak wss");
   command.add_option("--private-key", into.private_key_file, "PEM file");

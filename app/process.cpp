@@ -5,6 +5,7 @@
 #include "actors/audit/sha256_io.hpp"
 #include "actors/breaker/breaker_store_io.hpp"
 #include "actors/feed/frame_source_port.hpp"
+#include "actors/feed/rest_io.hpp"
 #include "actors/feed/websocket_io.hpp"
 #include "actors/publisher/spool_io.hpp"
 #include "actors/redis/redis_io.hpp"
@@ -129,6 +130,7 @@ result<std::unique_ptr<process>> process::start(const settings& what, recording 
 
   edges world;
   world.sockets = std::make_shared<websocket_io>(p.network.io);
+  world.rest = std::make_shared<rest_io>(p.network.io);
   world.redis = std::make_shared<redis_io>(p.network.io);
   world.breakers = open_breaker_store(what.process.data_dir);
   if (const auto& file = what.redis.password_file; !file.empty())

@@ -9,16 +9,19 @@
 #include "actors/feed/replay_actor.hpp"
 #include "actors/health/health_actor.hpp"
 #include "actors/publisher/publisher_actor.hpp"
+#include "actors/quality/quality_actor.hpp"
 #include "actors/raw_reader/raw_reader_actor.hpp"
 #include "actors/redis/redis_actor.hpp"
 #include "actors/supervisor/supervisor_actor.hpp"
 #include "actors/support/emit.hpp"
 #include "actors/support/relay.hpp"
+#include "actors/universe/universe_actor.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>
 
 #include <string>
+#include <utility>
 
 namespace breakwater {
 namespace {
@@ -31,9 +34,11 @@ feed_options options_of(exchange which, const settings& what, const wall_clock& 
   options.which = which;
   options.market = what.symbols.market;
   options.url = feed.url;
+  options.rest_url = feed.rest_url;
   options.symbols = what.symbols.list;
   options.overrides = feed.symbols;
   options.stale_after = what.feeds.stale_after;
+  options.fill_within = what.feeds.fill_within;
   options.clock = clock;
   return options;
 }
@@ -45,9 +50,6 @@ replay_options options_of_replay(const settings& what, double speed) {
   options.speed = speed;
   return options;
 }
-
-/// The exchanges we have a dialect for; Coinbase has none yet.
-constexpr std::array connectable{exchange::binance, exchange::bybit, exchange::okx, exchange::kraken};
 
 } // namespace
 
@@ -115,7 +117,7 @@ wired start_actors(actor_system& system, const settings& what, edges world) {
   const auto add_aggregator = [&](const std::string& name, const aggregator_publishers& to) {
     auto address = make_relay<aggregator_actor>(system);
     add(name, address, [=](actor_system& sys) {
-      aggregator_options options{what.aggregator, what.symbols.market, name};
+      aggregator_options options{what.aggregator, what.symbols.market, name, what.feeds.fill_within};
       if (!reads_raw) options.rules.source = candle_source::feeds;
       return sys.spawn(aggregator_behavior, options, to);
     });
@@ -136,6 +138,7 @@ wired start_actors(actor_system& system, const settings& what, edges world) {
     });
   }
 
+  std::vector<std::pair<exchange, feed_actor>> followed;
   const auto candles_go_to = reads_raw ? all.raw_writer : all.aggregator;
   if (world.recorded) {
     all.replay = make_relay<replay_actor>(system);
@@ -144,14 +147,30 @@ wired start_actors(actor_system& system, const settings& what, edges world) {
                        world.recorded);
     });
   } else if (candles_go_to) {
-    for (auto which : connectable) {
+    feed_peers peers{candles_go_to, {}, {}};
+    if (!what.feeds.quality_stream.empty()) {
+      all.quality = peers.quality = make_relay<quality_actor>(system);
+      add("quality", all.quality, [=, redis = all.redis](actor_system& sys) {
+        return sys.spawn(quality_behavior,
+                         quality_options{what.feeds.quality_stream, what.feeds.quality_maxlen}, redis);
+      });
+    }
+    if (!what.symbols.universe_key.empty())
+      all.universe = peers.universe = make_relay<universe_actor>(system);
+    for (auto which : all_exchanges) {
       if (!what.feeds.of[index_of(which)].enabled) continue;
       auto feed = make_relay<feed_actor>(system);
       all.feeds.push_back(feed);
+      followed.emplace_back(which, feed);
       add(std::string{"feed/"} + to_string(which), feed, [=](actor_system& sys) {
-        return sys.spawn(feed_behavior, options_of(which, what, world.clock), candles_go_to, world.sockets);
+        return sys.spawn(feed_behavior, options_of(which, what, world.clock), peers, world.sockets,
+                         world.rest);
       });
     }
+    if (all.universe)
+      add("universe", all.universe, [=, redis = all.redis, feeds = all.feeds](actor_system& sys) {
+        return sys.spawn(universe_behavior, what.symbols, redis, feeds);
+      });
   }
 
   all.health = make_relay<health_actor>(system);
@@ -169,7 +188,9 @@ wired start_actors(actor_system& system, const settings& what, edges world) {
                     .health = all.health,
                     .audit = all.audit,
                     .supervisor = supervisor,
-                    .actors = {}};
+                    .actors = {},
+                    .feeds = followed,
+                    .aggregator = all.aggregator};
     for (const auto& spec : children) peers.actors.push_back(spec.name);
     peers.actors.emplace_back("api");
     all.api = make_relay<api_actor>(system);

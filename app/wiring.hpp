@@ -19,12 +19,14 @@ struct breaker_store_port;
 struct frame_source_port;
 struct http_port;
 struct redis_port;
+struct rest_port;
 struct spool_port;
 struct websocket_port;
 
 /// The outside world: real edges in the process, fakes in the scenarios.
 struct edges {
   std::shared_ptr<websocket_port> sockets;
+  std::shared_ptr<rest_port> rest; ///< Past candles.
   std::shared_ptr<redis_port> redis;
   /// What is kept for one output stream; the same for the same name.
   std::function<std::shared_ptr<spool_port>(const std::string& stream)> open_spool;
@@ -55,6 +57,8 @@ struct wired {
   /// place.
   aggregator_actor raw_writer;
   raw_reader_actor raw_reader; ///< Only when the aggregator reads the raw stream.
+  quality_actor quality;       ///< Only with feeds and feeds.quality_stream.
+  universe_actor universe;     ///< Only with feeds and symbols.universe_key.
   std::vector<feed_actor> feeds;
   replay_actor replay; ///< Only when frames are replayed.
   health_actor health;

@@ -66,15 +66,50 @@ std::string redis_url_problem(std::string_view url) {
   return {};
 }
 
+struct split_url {
+  std::string_view scheme, authority, target; ///< All empty: there is no ://.
+};
+
+split_url split(std::string_view url) noexcept {
+  const auto scheme_end = url.find("://");
+  if (scheme_end == std::string_view::npos) return {};
+  const auto rest = url.substr(scheme_end + 3);
+  const auto end = std::min(rest.find_first_of("/?#"), rest.size());
+  return {url.substr(0, scheme_end), rest.substr(0, end), rest.substr(end)};
+}
+
+/// What is wrong with <plain>://host[:port]... or <secure>://...; empty: nothing.
+std::string web_url_problem(std::string_view url, std::string_view plain, std::string_view secure) {
+  const auto parts = split(url);
+  if (parts.scheme != plain && parts.scheme != secure)
+    return std::string{"must start with "}.append(plain).append(":// or ").append(secure).append("://");
+  if (std::any_of(url.begin(), url.end(), [](char c) { return c <= ' ' || c > '~'; }))
+    return "may hold printable ASCII only, and no blanks";
+  if (parts.authority.find('@') != std::string_view::npos) return "must not name a user or password";
+  const auto is_ipv6 = parts.authority.starts_with('[');
+  if (!is_ipv6 && std::count(parts.authority.begin(), parts.authority.end(), ':') > 1)
+    return "must have an IPv6 address in brackets, such as [::1]";
+  return host_problem(parts.authority);
+}
+
 std::string feed_url_problem(std::string_view url) {
-  std::string_view rest;
-  if (url.starts_with("ws://"))
-    rest = url.substr(5);
-  else if (url.starts_with("wss://"))
-    rest = url.substr(6);
+  if (auto problem = web_url_problem(url, "ws", "wss"); !problem.empty()) return problem;
+  return url.find('#') == std::string_view::npos ? "" : "must not have a # part";
+}
+
+std::string rest_url_problem(std::string_view url) {
+  if (auto problem = web_url_problem(url, "http", "https"); !problem.empty()) return problem;
+  return split(url).target.empty() ? "" : "must end behind host and port: the path is the exchange's";
+}
+
+/// Whether `url` is of this machine; a simulated exchange, then.
+bool leads_to_this_machine(std::string_view url) noexcept {
+  auto host = split(url).authority;
+  if (host.starts_with('['))
+    host = host.substr(1, std::min(host.find(']'), host.size()) - 1);
   else
-    return "must start with ws:// or wss://";
-  return host_problem(rest.substr(0, rest.find_first_of("/?")));
+    host = host.substr(0, host.find(':'));
+  return is_loopback(host);
 }
 
 /// %XX to the byte it stands for; anything else stays.
@@ -194,7 +229,23 @@ private:
       refuse({"symbols.list", "symbols.max"},
              "symbols.list has " + std::to_string(symbols.list.size()) +
                  " symbols, more than symbols.max = " + std::to_string(symbols.max));
-    if (symbols.list.empty()) warn({"symbols.list"}, "symbols.list is empty: nothing is followed");
+    judge_own_key("symbols.universe_key", symbols.universe_key, "the universe is a text and no stream");
+    if (symbols.list.empty() && symbols.universe_key.empty())
+      warn({"symbols.list"}, "symbols.list is empty: nothing is followed");
+  }
+
+  /// Two things under one key of Redis would be in each other's way.
+  void judge_own_key(const std::string& own, const std::string& value, const char* because) {
+    if (value.empty()) return;
+    const std::pair<std::string, const std::string&> streams[] = {
+        {"aggregator.stream", values_.aggregator.stream},
+        {"aggregator.raw_stream", values_.aggregator.raw_stream},
+        {"breaker.orders.result_stream", values_.orders.result_stream},
+        {"feeds.quality_stream", values_.feeds.quality_stream},
+    };
+    for (const auto& [key, stream] : streams)
+      if (key != own && stream == value)
+        refuse({own, key}, own + " and " + key + " are both " + toml_string(value) + ": " + because);
   }
 
   void judge_feeds() {
@@ -205,8 +256,38 @@ private:
         if (const auto problem = feed_url_problem(feed.url); !problem.empty())
           refuse({name + ".url"},
                  name + ".url = " + toml_string(without_user_info(feed.url)) + " " + problem);
+      if (!feed.rest_url.empty())
+        if (const auto problem = rest_url_problem(feed.rest_url); !problem.empty())
+          refuse({name + ".rest_url"},
+                 name + ".rest_url = " + toml_string(without_user_info(feed.rest_url)) + " " + problem);
       for (const auto& [ours, theirs] : feed.symbols) judge_spelling(name + ".symbols", ours, theirs);
     }
+    judge_coinbase();
+    judge_own_key("feeds.quality_stream", values_.feeds.quality_stream, "markers need a stream of their own");
+  }
+
+  /// Whether this exchange has the market that is followed, or pretends to: a simulated one may.
+  [[nodiscard]] bool has_market(exchange x) const {
+    return x != exchange::coinbase || values_.symbols.market == market::spot ||
+           leads_to_this_machine(values_.feeds.of[index_of(x)].url);
+  }
+
+  /// It is enabled unless somebody says otherwise; only what was set up on purpose is worth a word.
+  void judge_coinbase() {
+    const auto& feed = values_.feeds.of[index_of(exchange::coinbase)];
+    if (!feed.enabled || has_market(exchange::coinbase)) return;
+    if (const auto key = set_up_by("feeds.coinbase", feed); !key.empty())
+      warn({key, "symbols.market"},
+           key +
+               " is set, but Coinbase is spot only and symbols.market = \"linear\": it has nothing to merge "
+               "with the others");
+  }
+
+  /// The key by which a feed was set up on purpose; empty: by none.
+  static std::string set_up_by(const std::string& name, const feed_settings& feed) {
+    if (!feed.url.empty()) return name + ".url";
+    if (!feed.rest_url.empty()) return name + ".rest_url";
+    return feed.symbols.empty() ? "" : name + ".symbols";
   }
 
   void judge_spelling(const std::string& key, const std::string& ours, const std::string& theirs) {
@@ -216,7 +297,7 @@ private:
       refuse({full, key}, key + ": " + toml_string(ours) + " is no symbol of ours, such as BTCUSDT");
     else if (theirs.empty())
       refuse({full, key}, full + " = \"\" must be the exchange's spelling");
-    else if (std::find(list.begin(), list.end(), ours) == list.end())
+    else if (values_.symbols.universe_key.empty() && std::find(list.begin(), list.end(), ours) == list.end())
       warn({full, key}, full + " has no effect: " + ours + " is not in symbols.list");
   }
 
@@ -232,9 +313,10 @@ private:
              "aggregator.raw_stream and aggregator.stream are both " + toml_string(aggregator.stream) +
                  ": what goes in and what comes out must be two streams");
     if (reads_raw) return judge_unused_feeds();
-    const auto& feeds = values_.feeds.of;
-    const auto enabled = static_cast<std::size_t>(
-        std::count_if(feeds.begin(), feeds.end(), [](const feed_settings& feed) { return feed.enabled; }));
+    const auto enabled =
+        static_cast<std::size_t>(std::count_if(all_exchanges.begin(), all_exchanges.end(), [&](exchange x) {
+          return values_.feeds.of[index_of(x)].enabled && has_market(x);
+        }));
     if (enabled == 0 || aggregator.min_exchanges <= enabled) return;
     std::vector<std::string> keys{"aggregator.min_exchanges"};
     for (const auto x : all_exchanges) keys.push_back("feeds." + std::string{to_string(x)} + ".enabled");
@@ -249,8 +331,9 @@ private:
     for (const auto x : all_exchanges) {
       const auto& feed = values_.feeds.of[index_of(x)];
       const auto name = "feeds." + std::string{to_string(x)};
-      if (!feed.enabled || (feed.url.empty() && feed.symbols.empty())) continue;
-      warn({feed.url.empty() ? name + ".symbols" : name + ".url", "aggregator.source"},
+      const auto key = set_up_by(name, feed);
+      if (!feed.enabled || key.empty()) continue;
+      warn({key, "aggregator.source"},
            name + " has no effect: with aggregator.source = \"raw_stream\" an exchange is connected only for "
                   "feeds.publish_raw");
     }

@@ -120,11 +120,21 @@ std::vector<option> make_options() {
        "Spot, or linear perpetuals (USDT). Only like is merged with like."},
       {"symbols.list", at(&settings::symbols, &symbols_settings::list), text_list{},
        "What to follow: base and quote joined, quote USDT, USDC, USD, EUR or BTC."},
+      {"symbols.universe_key", at(&settings::symbols, &symbols_settings::universe_key), text{},
+       "Redis key with more symbols, as JSON {\"symbols\": [...]}; they are added behind the list, and read "
+       "again "
+       "every minute. Empty: none."},
       {"symbols.max", at(&settings::symbols, &symbols_settings::max), count{1, most},
-       "Most symbols to follow; a longer list is refused."},
+       "Most symbols to follow. A longer list is refused; of universe_key the rest is left out, and said."},
 
       {"feeds.stale_after", at(&settings::feeds, &feeds_settings::stale_after), any_duration,
        "A symbol without data for so long is reported as stale."},
+      {"feeds.fill_within", at(&settings::feeds, &feeds_settings::fill_within), any_duration,
+       "After a gap the missed minutes are asked for at the exchange, unless they are older than this."},
+      {"feeds.quality_stream", at(&settings::feeds, &feeds_settings::quality_stream), text{},
+       "Redis stream of markers: gap, stale, resync, recovered, by exchange and symbol. Empty: none."},
+      {"feeds.quality_maxlen", at(&settings::feeds, &feeds_settings::quality_maxlen), count{1, most},
+       "Entries Redis keeps in that stream (XADD MAXLEN ~)."},
       {"feeds.publish_raw", at(&settings::feeds, &feeds_settings::publish_raw), flag{},
        "Whether each exchange's candles go to aggregator.raw_stream, too."},
       {"feeds.raw_maxlen", at(&settings::feeds, &feeds_settings::raw_maxlen), count{1, most},
@@ -132,12 +142,16 @@ std::vector<option> make_options() {
   };
   rows.insert(rows.end(), std::make_move_iterator(market_rows.begin()),
               std::make_move_iterator(market_rows.end()));
-  for (const auto x : {exchange::binance, exchange::bybit, exchange::okx, exchange::kraken}) {
+  for (const auto x : all_exchanges) {
     const auto name = "feeds." + std::string{to_string(x)};
     rows.push_back(
         {name + ".enabled", at(x, &feed_settings::enabled), flag{}, "Whether to connect to this exchange."});
     rows.push_back({name + ".url", at(x, &feed_settings::url), text{},
                     "WebSocket address, ws:// or wss://. Empty: the exchange's own for symbols.market."});
+    rows.push_back(
+        {name + ".rest_url", at(x, &feed_settings::rest_url), text{},
+         "Where past candles are asked for after a gap, http:// or https://, without a path. Empty: "
+         "the exchange's own."});
     rows.push_back({name + ".symbols", at(x, &feed_settings::symbols), text_map{},
                     "The exchange's spelling of a symbol, only where its naming rule does not fit: "
                     "{ BTCUSDT = \"XBT/USD\" }."});
@@ -157,7 +171,8 @@ std::vector<option> make_options() {
        number{0.0001, 1},
        "Share by which a price may lie off the median before it is left out: 0.05 is 5 %."},
       {"aggregator.window", at(&settings::aggregator, &aggregator_settings::window), any_duration,
-       "A minute older than this behind the newest of its symbol is closed for good."},
+       "A minute older than this behind the newest of its symbol is closed for good, unless no record told "
+       "it and its missed candles are filled (feeds.fill_within)."},
       {"aggregator.emit", at(&settings::aggregator, &aggregator_settings::emit),
        choice{{"update", "interval", "close"}},
        "When to publish: at every change, the newest per symbol every emit_interval, or only closed "
@@ -212,15 +227,12 @@ std::vector<option> make_options() {
 }
 
 std::vector<reserved_key> make_reserved_keys() {
-  std::vector<reserved_key> rows{
-      {"symbols.universe_key", "Redis key with more symbols, added behind the list"},
-  };
+  std::vector<reserved_key> rows;
   const auto reserve = [&](const std::string& section, std::initializer_list<const char*> leaves,
                            const char* help) {
     for (const auto* leaf : leaves) rows.push_back({section + "." + leaf, help});
   };
   rows.push_back({"breaker.orders.always_pass_actions", "actions that no breaker stops"});
-  reserve("feeds.coinbase", {"enabled", "url", "symbols"}, "the Coinbase feed");
   reserve(
       "bridge",
       {"name", "from", "group", "contract", "breaker", "latest_key", "keep", "max_age", "max_distance", "to"},
@@ -266,6 +278,7 @@ const std::vector<section>& sections() {
       {"feeds", "What all exchanges have in common."},
       {"feeds.binance", "Binance."},
       {"feeds.bybit", "Bybit."},
+      {"feeds.coinbase", "Coinbase Exchange: spot only."},
       {"feeds.okx", "OKX."},
       {"feeds.kraken", "Kraken."},
       {"aggregator", "Candles of several exchanges in, merged records out."},

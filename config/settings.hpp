@@ -89,12 +89,14 @@ enum class market : std::uint8_t { spot, linear };
 struct symbols_settings {
   breakwater::market market = breakwater::market::spot;
   std::vector<std::string> list{"BTCUSDT", "ETHUSDT", "SOLUSDT"};
+  std::string universe_key; ///< Redis key with more symbols, behind the list; empty: none.
   std::size_t max = 800;
 };
 
 struct feed_settings {
   bool enabled = true;
-  std::string url; ///< Empty: the exchange's own address for symbols.market.
+  std::string url;      ///< Empty: the exchange's own address for symbols.market; so is rest_url's.
+  std::string rest_url; ///< Where its past candles are asked for.
   std::map<std::string, std::string>
       symbols; ///< Our spelling -> the exchange's, where the naming rule does not fit.
 };
@@ -103,12 +105,10 @@ struct feeds_settings {
   bool publish_raw = false; ///< Candles go to aggregator.raw_stream, too.
   std::size_t raw_maxlen = 10000;
   milliseconds stale_after = 60s;
-  /// By index_of(exchange). Coinbase has no feed yet, and no key that would enable it.
-  std::array<feed_settings, exchange_count> of = [] {
-    std::array<feed_settings, exchange_count> all;
-    all[index_of(exchange::coinbase)].enabled = false;
-    return all;
-  }();
+  milliseconds fill_within = 1h; ///< Missed minutes older than this are not asked for any more.
+  std::string quality_stream = "quantum:stream:exchange.quality"; ///< Empty: markers are only logged.
+  std::size_t quality_maxlen = 10000;
+  std::array<feed_settings, exchange_count> of{}; ///< By index_of(exchange).
 };
 
 enum class emit_mode : std::uint8_t { update, interval, close };

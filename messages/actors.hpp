@@ -11,10 +11,24 @@ namespace breakwater {
 /// HEALTH asks every actor each tick how it is.
 using tells_health = caf::replies_to<health_question>::with<health_answer>;
 
-/// FEED: one exchange's WebSocket, candles out. One per exchange.
+/// UNIVERSE: which symbols to follow, from a Redis key behind the configured ones. Only if there is such a
+/// key.
+using universe_actor = caf::typed_actor<
+    // Itself: reads the key again.
+    caf::reacts_to<wake>,
+    // FEED, when it begins.
+    caf::replies_to<followed_symbols_question>::with<followed_symbols>, tells_health>;
+
+/// FEED: one exchange's WebSockets, candles out. One per exchange.
 using feed_actor = caf::typed_actor<
     // The websocket edge: opened, text, alive, closed.
     caf::reacts_to<socket_event>,
+    // The rest edge: past candles, or why there are none.
+    caf::reacts_to<fetched>,
+    // UNIVERSE: other symbols than before.
+    caf::reacts_to<followed_symbols>,
+    // API, for people.
+    caf::replies_to<feed_question>::with<feed_report>,
     // Itself: pacing, pings, acknowledgement deadlines, backoff.
     caf::reacts_to<wake>,
     // Main, before the process ends: close the socket, pass on what was taken.
@@ -26,6 +40,14 @@ using replay_actor = caf::typed_actor<
     caf::reacts_to<wake>,
     // The replay command: answer when the file is at its end and every candle is with the aggregator.
     caf::replies_to<drain_request>::with<drained>, tells_health>;
+
+/// QUALITY: what is wrong with which exchange's data, into a Redis stream. Old markers help nobody, so they
+/// are not spooled.
+using quality_actor = caf::typed_actor<
+    // FEED.
+    caf::reacts_to<quality_batch>,
+    // Itself: tries again.
+    caf::reacts_to<wake>, tells_health>;
 
 /// RAW_READER: candles out of a Redis stream, instead of the feeds.
 using raw_reader_actor = caf::typed_actor<
@@ -39,6 +61,10 @@ using raw_reader_actor = caf::typed_actor<
 using aggregator_actor = caf::typed_actor<
     // FEED, REPLAY and RAW_READER; the answer is their credit for the next batch.
     caf::replies_to<candle_batch>::with<intake_answer>,
+    // FEED, when it begins: what is known of its exchange.
+    caf::replies_to<coverage_request>::with<coverage_answer>,
+    // API, for people.
+    caf::replies_to<merge_question>::with<merge_report>,
     // RAW_READER, when it begins, when a batch was not taken, and now and then while nothing comes.
     caf::replies_to<position_request>::with<position_answer>,
     // Itself: the emit interval; trying again a publisher that was busy.

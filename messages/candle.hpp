@@ -23,6 +23,7 @@ struct candle {
   bool closed = false;   ///< The exchange (or the rule for exchanges without a mark) closed the minute.
   wall_time event_at;    ///< The exchange's clock.
   wall_time received_at; ///< Our clock.
+  bool filled = false;   ///< Asked for after a gap: the final candle of a minute that can be long over.
 
   bool operator==(const candle&) const = default;
 };
@@ -34,6 +35,17 @@ struct candle_batch {
   std::string position{}; ///< Of the input behind these candles, opaque; empty: they come from no stream.
   std::string after{};    ///< The position they follow on: nothing that follows on another is taken.
   bool again = false;     ///< Read a second time: what is as old as what was merged is not merged again.
+};
+
+/// What is known of an exchange's minutes? From: feed, when it begins. To: aggregator, which answers with
+/// coverage_answer.
+struct coverage_request {
+  exchange of = exchange::binance;
+};
+struct coverage_answer {
+  /// The newest minute of each symbol in which `of` has a candle: only symbol, from, start_s and closed are
+  /// set.
+  std::vector<candle> newest;
 };
 
 /// Where to read on? From: raw_reader. To: aggregator, which answers when it knows.

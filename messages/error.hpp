@@ -29,6 +29,7 @@ enum class errc : std::uint8_t {
   foreign,                  ///< An error of a library, CAF's own for one; `detail` is its text.
   audit_unwritable, ///< The audit log cannot be written, so what was to be written down must not happen.
   spool_unusable,   ///< The spool on disk is of a newer version, or damaged; `detail` says what to do.
+  frame_unknown,    ///< JSON, but of no form known of the exchange. Counted with a sample; dropped.
 };
 
 constexpr const char* to_string(errc code) noexcept {
@@ -51,6 +52,7 @@ constexpr const char* to_string(errc code) noexcept {
   case errc::already_running: return "already_running";
   case errc::audit_unwritable: return "audit_unwritable";
   case errc::spool_unusable: return "spool_unusable";
+  case errc::frame_unknown: return "frame_unknown";
   case errc::foreign: return "foreign";
   }
   return "unknown";

@@ -33,4 +33,19 @@ struct merged {
   bool operator==(const merged&) const = default;
 };
 
+/// How do the exchanges' prices agree? From: api. To: aggregator, which answers with merge_report.
+struct merge_question {};
+
+struct merge_report {
+  struct of_exchange {
+    std::uint64_t contributed = 0; ///< Records it was part of the figures of,
+    std::uint64_t excluded = 0;    ///< and records it was left out of, too far from the median.
+  };
+  std::array<of_exchange, exchange_count> exchanges{};
+  std::uint64_t records = 0;
+  std::uint64_t suspect = 0;        ///< Records whose two exchanges differ by more than allowed.
+  std::uint64_t filled = 0;         ///< Candles of long past minutes that were merged after all.
+  std::optional<double> lead_lag{}; ///< The mean of (binance - bybit) / mean over the records that have it.
+};
+
 } // namespace breakwater

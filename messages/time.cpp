@@ -5,15 +5,10 @@
 namespace breakwater {
 namespace {
 
-/// Reads `count` digits at `pos`, or returns -1.
-int digits(std::string_view text, std::size_t pos, std::size_t count) noexcept {
-  if (pos + count > text.size()) return -1;
-  int value = 0;
-  for (auto c : text.substr(pos, count)) {
-    if (c < '0' || c > '9') return -1;
-    value = value * 10 + (c - '0');
-  }
-  return value;
+/// The number of two digits; above 99 if they are none.
+constexpr int two_digits(const char* at) noexcept {
+  const int tens = at[0] - '0', ones = at[1] - '0';
+  return tens < 0 || tens > 9 || ones < 0 || ones > 9 ? 1000 : 10 * tens + ones;
 }
 
 } // namespace
@@ -38,13 +33,14 @@ std::string to_rfc3339(wall_time at) {
 std::optional<wall_time> parse_rfc3339(std::string_view text) noexcept {
   constexpr std::string_view shape = "dddd-dd-ddTdd:dd:dd";
   if (text.size() <= shape.size() || text.back() != 'Z') return std::nullopt;
-  for (std::size_t i = 0; i < shape.size(); ++i)
-    if (shape[i] != 'd' && shape[i] != text[i]) return std::nullopt;
-  const int year = digits(text, 0, 4), month = digits(text, 5, 2), day = digits(text, 8, 2);
-  const int hour = digits(text, 11, 2), minute = digits(text, 14, 2), second = digits(text, 17, 2);
-  if (year < 0 || hour < 0 || minute < 0 || second < 0 || hour > 23 || minute > 59 || second > 60)
-    return std::nullopt;
-  if (month < 1 || day < 1) return std::nullopt;
+  for (const auto place : {4u, 7u, 10u, 13u, 16u})
+    if (text[place] != shape[place]) return std::nullopt;
+  const auto at = [&](std::size_t place) { return two_digits(text.data() + place); };
+  const int century = at(0), of_century = at(2), month = at(5), day = at(8);
+  const int hour = at(11), minute = at(14), second = at(17);
+  if (century > 99 || of_century > 99 || hour > 23 || minute > 59 || second > 60) return std::nullopt;
+  if (month < 1 || month > 12 || day < 1 || day > 31) return std::nullopt;
+  const int year = 100 * century + of_century;
   const std::chrono::year_month_day date{std::chrono::year{year},
                                          std::chrono::month{static_cast<unsigned>(month)},
                                          std::chrono::day{static_cast<unsigned>(day)}};

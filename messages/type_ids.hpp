@@ -4,10 +4,14 @@
 #include "messages/breaker.hpp"
 #include "messages/candle.hpp"
 #include "messages/error.hpp"
+#include "messages/feed.hpp"
+#include "messages/fetch.hpp"
 #include "messages/health.hpp"
 #include "messages/http.hpp"
 #include "messages/intake.hpp"
 #include "messages/lifecycle.hpp"
+#include "messages/merged.hpp"
+#include "messages/quality.hpp"
 #include "messages/record.hpp"
 #include "messages/redis.hpp"
 #include "messages/socket.hpp"
@@ -20,7 +24,17 @@
 // Names our messages to CAF. "Unsafe" means: not serializable, and nothing here ever leaves the process.
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::socket_event)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::fetched)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::followed_symbols)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::followed_symbols_question)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::feed_question)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::feed_report)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::quality_batch)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::candle_batch)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::coverage_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::coverage_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::merge_question)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::merge_report)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::position_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::position_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::record_batch)

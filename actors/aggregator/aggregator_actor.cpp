@@ -6,6 +6,7 @@
 
 #include <caf/send.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <random>
 #include <utility>
@@ -17,6 +18,8 @@ constexpr milliseconds publisher_answers_within = 5s;
 constexpr milliseconds ask_for_checkpoint_after = 100ms;
 /// How long a position may wait for a record to be kept with.
 constexpr milliseconds position_waits = 100ms;
+/// A past minute is told when no filled candle came for it in two of these.
+constexpr milliseconds filled_flush_every = 1s;
 /// Without a candle for so long the aggregator does not do its job.
 constexpr auto silent_after = 120s;
 
@@ -73,18 +76,25 @@ void aggregator_state::merge(const candle_batch& batch) {
     publish(merged_now);
   }
   if (window->holds() && !next_flush) next_flush = self->clock().now() + options.rules.emit_interval;
+  if (window->holds_filled() && !next_filled_flush)
+    next_filled_flush = self->clock().now() + filled_flush_every;
   if (reads_stream()) {
     position = batch.position;
     if (!keep_at) keep_at = self->clock().now() + position_waits;
   }
-  if (const auto late = window->counted().late; late > late_told) {
+  // Filled ones are asked for late, and most often the others had told the minute.
+  const auto& counted = window->counted();
+  if (const auto late = counted.late - counted.late_filled; late > late_told) {
     emit(options.name, event::late_candles, {{"count", late - late_told}});
     late_told = late;
   }
 }
 
 void aggregator_state::publish(std::vector<merged>& what) {
-  for (const auto& m : what) append_record(merged_out->core.waiting(), m, options.kind);
+  for (const auto& m : what) {
+    append_record(merged_out->core.waiting(), m, options.kind);
+    tally.add(m);
+  }
   records += what.size();
 }
 
@@ -95,6 +105,24 @@ void aggregator_state::flush_interval() {
   window->tell_held(merged_now);
   publish(merged_now);
   if (reads_stream() && !keep_at) keep_at = self->clock().now() + position_waits; // none is held any more
+}
+
+void aggregator_state::flush_filled() {
+  next_filled_flush.reset();
+  const auto waiting = merged_out->core.waiting().size();
+  merged_now.clear();
+  window->tell_filled(record_outlet::max_waiting - std::min(waiting, record_outlet::max_waiting), merged_now);
+  publish(merged_now);
+  if (window->holds_filled()) next_filled_flush = self->clock().now() + filled_flush_every;
+}
+
+void aggregator_state::flush_everything() {
+  flush_interval();
+  if (!window) return;
+  next_filled_flush.reset();
+  merged_now.clear();
+  window->tell_all_filled(merged_now);
+  publish(merged_now);
 }
 
 std::shared_ptr<const checkpoint> aggregator_state::make_checkpoint() {
@@ -118,6 +146,7 @@ void aggregator_state::send_on() {
   if (merged_out) offer(*merged_out);
   if (raw_out) offer(*raw_out);
   alarm.set(self, next_flush);
+  alarm.set(self, next_filled_flush);
   if (merged_out && merged_out->core.can_make()) alarm.set(self, keep_at); // else the answer brings us here
   if (is_idle())
     for (auto& promise : std::exchange(drains, {})) promise.deliver(drained{records + raw_records});
@@ -147,11 +176,18 @@ void aggregator_state::on_wake(wake which) {
   }
   alarm.set(self, ask_again_at);
   if (next_flush && *next_flush <= now) flush_interval();
+  if (next_filled_flush && *next_filled_flush <= now) flush_filled();
   send_on();
 }
 
 bool aggregator_state::is_idle() const {
   return (!merged_out || merged_out->core.idle()) && (!raw_out || raw_out->core.idle()) && !keep_at;
+}
+
+merge_report aggregator_state::report() const {
+  auto told = tally.report();
+  if (window) told.filled = window->counted().filled;
+  return told;
 }
 
 health_answer aggregator_state::health() const {
@@ -175,6 +211,17 @@ health_answer aggregator_state::health() const {
     fact("unchanged", counted.unchanged);
     fact("alone", counted.alone);
     fact("over_limit", counted.over_limit);
+    const auto told = report();
+    fact("suspect", told.suspect);
+    for (const auto x : all_exchanges)
+      if (const auto left_out = told.exchanges[index_of(x)].excluded; left_out > 0)
+        facts.emplace_back(std::string{"excluded."} + to_string(x), std::to_string(left_out));
+    if (options.fill_within > 0ms && !reads_stream()) {
+      fact("filled", counted.filled);
+      fact("late_filled", counted.late_filled);
+      fact("past_minutes", window->past_minutes());
+      fact("past_dropped", counted.past_dropped);
+    }
     if (reads_stream()) fact("again", counted.again), facts.emplace_back("position", position);
   }
   if (raw_out) {
@@ -201,8 +248,9 @@ aggregator_actor::behavior_type aggregator_behavior(self_ptr<aggregator_actor, a
   state.incarnation = new_incarnation();
   state.last_candle_at = state.last_record_at = self->clock().now();
   if (to.merged) {
-    state.window = std::make_unique<merge_window>(state.options.rules);
     state.merged_out = aggregator_state::outlet{std::move(to.merged), record_outlet{state.incarnation}};
+    const auto fill_within = state.reads_stream() ? milliseconds{0} : state.options.fill_within;
+    state.window = std::make_unique<merge_window>(state.options.rules, fill_within);
   }
   if (to.raw) state.raw_out = aggregator_state::outlet{std::move(to.raw), record_outlet{state.incarnation}};
   if (state.reads_stream()) {
@@ -211,6 +259,11 @@ aggregator_actor::behavior_type aggregator_behavior(self_ptr<aggregator_actor, a
   }
   return {
       [self](const candle_batch& batch) { return self->state.take(batch); },
+      [self](const coverage_request& asked) {
+        const auto& window = self->state.window;
+        return coverage_answer{window ? window->newest_of(asked.of) : std::vector<candle>{}};
+      },
+      [self](merge_question) { return self->state.report(); },
       [self](position_request) -> caf::result<position_answer> {
         if (self->state.restored) return position_answer{self->state.position};
         return self->state.position_asked.emplace_back(self->make_response_promise<position_answer>());
@@ -219,7 +272,7 @@ aggregator_actor::behavior_type aggregator_behavior(self_ptr<aggregator_actor, a
       [self](drain_request) -> caf::result<drained> {
         auto promise = self->make_response_promise<drained>();
         self->state.drains.push_back(promise);
-        self->state.flush_interval();
+        self->state.flush_everything();
         self->state.send_on();
         return promise;
       },

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/aggregator/merge_tally.hpp"
 #include "actors/aggregator/merge_window.hpp"
 #include "actors/aggregator/record_outlet.hpp"
 #include "actors/support/actor_base.hpp"
@@ -17,6 +18,8 @@ struct aggregator_options {
   aggregator_settings rules;
   market kind = market::spot;
   std::string name = "aggregator"; ///< In logs and health.
+  /// feeds.fill_within: so long past minutes wait for filled candles. Candles of a stream are never filled.
+  milliseconds fill_within{0};
 };
 
 /// Where what an aggregator makes goes to; none of what has no publisher is made.
@@ -44,12 +47,17 @@ struct aggregator_state {
   void merge(const candle_batch& batch);
   void publish(std::vector<merged>& what);
   void flush_interval();
+  /// Tells the past minutes that rest, as many as there is room for.
+  void flush_filled();
+  /// Nothing more will come: tells whatever is held.
+  void flush_everything();
   /// Makes and offers the batches that are due, answers who waits for the end.
   void send_on();
   std::shared_ptr<const checkpoint> make_checkpoint();
   void offer(outlet& out);
   void on_wake(wake which);
   bool is_idle() const;
+  merge_report report() const;
   health_answer health() const;
 
   aggregator_actor::pointer self;
@@ -58,7 +66,8 @@ struct aggregator_state {
   std::unique_ptr<merge_window> window;
   std::vector<merged> merged_now; ///< Scratch of take().
   std::optional<outlet> merged_out, raw_out;
-  std::optional<mono_time> next_flush;
+  merge_tally tally;
+  std::optional<mono_time> next_flush, next_filled_flush;
   timer alarm;
 
   bool restored = true; ///< False: what was kept is not known yet, and nothing can be merged.

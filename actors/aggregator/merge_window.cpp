@@ -17,6 +17,13 @@ double median(const std::array<double, exchange_count>& values, std::size_t coun
   return count % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
+/// Whether `distance` is more than that share of `base`. Prices and shares are decimals, which doubles only
+/// come near to: 1.05 is 5 % above 1, not more, and so is 105 above 100.
+bool is_beyond(double distance, double share, double base) {
+  constexpr double rounding = 1e-9;
+  return distance > share * base * (1 + rounding);
+}
+
 /// Who is too far from the median of three or more to be believed.
 std::bitset<exchange_count> too_far(const std::array<double, exchange_count>& close,
                                     const std::bitset<exchange_count>& present, double max_deviation) {
@@ -30,7 +37,7 @@ std::bitset<exchange_count> too_far(const std::array<double, exchange_count>& cl
   std::sort(ascending.begin(), ascending.end());
   const double mid = median(ascending, count);
   for (std::size_t i = 0; i < exchange_count; ++i)
-    if (present[i] && std::fabs(close[i] - mid) > max_deviation * mid) excluded.set(i);
+    if (present[i] && is_beyond(std::fabs(close[i] - mid), max_deviation, mid)) excluded.set(i);
   return excluded;
 }
 
@@ -78,47 +85,43 @@ enum saved_mark : std::uint8_t { saved_untold = 1, saved_told_closed = 2, saved_
 
 } // namespace
 
-merge_window::merge_window(const aggregator_settings& rules, std::size_t max_symbols)
+merge_window::merge_window(const aggregator_settings& rules, std::chrono::milliseconds fill_within,
+                           const merge_limits& limits)
     : rules_(rules),
       window_s_(std::chrono::duration_cast<std::chrono::seconds>(rules.window).count()),
-      max_symbols_(max_symbols) {}
+      fill_within_s_(std::chrono::duration_cast<std::chrono::seconds>(fill_within).count()),
+      limits_(limits) {}
 
 void merge_window::take(const candle& in, std::vector<merged>& out, reading how) {
   auto place = symbols_.find(std::string_view{in.symbol});
   if (place == symbols_.end()) {
-    if (symbols_.size() >= max_symbols_) {
+    if (symbols_.size() >= limits_.symbols) {
       ++counts_.over_limit;
       return;
     }
-    place = symbols_.emplace(in.symbol, symbol_minutes{in.start_s, {}}).first;
+    place = symbols_.try_emplace(in.symbol).first;
+    place->second.newest_s = in.start_s;
+    if (fill_within_s_ > window_s_) {
+      place->second.told = minute_marks{static_cast<std::size_t>(fill_within_s_ / 60 + 1)};
+      place->second.told.move_on(in.start_s);
+    }
   }
   auto* of = minute_of(*place, in, out);
+  const bool past = of == nullptr;
+  if (past) of = past_minute_of(*place, in, out);
   if (of == nullptr) {
     ++(how == reading::again ? counts_.again : counts_.late);
+    if (how == reading::first && in.filled) ++counts_.late_filled;
     return;
   }
-
-  const auto i = index_of(in.from);
-  if (of->present[i]) {
-    if (how == reading::again && in.event_at <= of->event_at[i]) {
-      ++counts_.again;
-      return;
-    }
-    if (in.event_at < of->event_at[i] || (of->closed[i] && !in.closed)) {
-      ++counts_.out_of_order;
-      return;
-    }
+  if (!merge(*place, *of, in, how)) return;
+  if (past) {
+    ++counts_.filled;
+    place->second.newest_behind.note(*of);
   }
-  note_change(*place, *of);
-  const bool changed = !of->present[i] || of->close[i] != in.close || of->volume[i] != in.volume;
-  of->close[i] = in.close;
-  of->volume[i] = in.volume;
-  of->event_at[i] = in.event_at;
-  of->present.set(i);
-  if (in.closed) of->closed.set(i);
-  of->untold |= changed;
-  if (!changed && !in.closed) { // the common case of a repeat; a close mark may still change the record
-    ++counts_.unchanged;
+  if (past || (in.filled && rules_.emit == emit_mode::close)) {
+    of->held_since = in.received_at;
+    filled_.insert_or_assign({in.symbol, in.start_s}, 0u);
     return;
   }
 
@@ -133,34 +136,112 @@ void merge_window::take(const candle& in, std::vector<merged>& out, reading how)
     return;
   }
   if (rules_.emit == emit_mode::close && !now.closed) return;
+  if (rules_.emit != emit_mode::interval) return tell(*of, std::move(now), out);
   of->untold = false;
   of->told_closed = now.closed;
-  if (rules_.emit != emit_mode::interval) {
-    out.push_back(std::move(now));
-    return;
-  }
   of->held_since = in.received_at;
   if (!std::exchange(of->held, true)) held_.emplace(in.symbol, in.start_s);
+}
+
+bool merge_window::merge(symbol_place& place, minute& of, const candle& in, reading how) {
+  const auto i = index_of(in.from);
+  const bool changed = !of.present[i] || of.close[i] != in.close || of.volume[i] != in.volume;
+  if (of.present[i]) {
+    if (how == reading::again && in.event_at <= of.event_at[i]) {
+      ++counts_.again;
+      return false;
+    }
+    if (in.filled) { // final, whenever the exchange says it happened
+      if (!changed && of.closed[i]) {
+        ++counts_.unchanged;
+        return false;
+      }
+    } else if ((in.event_at < of.event_at[i] && in.event_at != in.received_at) ||
+               (of.closed[i] && !in.closed)) {
+      ++counts_.out_of_order;
+      return false;
+    }
+  }
+  note_change(place, of);
+  of.close[i] = in.close;
+  of.volume[i] = in.volume;
+  of.event_at[i] = std::max(of.event_at[i], in.event_at);
+  of.present.set(i);
+  if (in.closed) of.closed.set(i);
+  of.untold |= changed;
+  if (changed || in.closed) return true;
+  ++counts_.unchanged; // the common case of a repeat; a close mark may still change the record
+  return false;
+}
+
+void merge_window::tell(minute& of, merged&& figures, std::vector<merged>& out) {
+  of.untold = false;
+  of.told = true;
+  of.told_closed = figures.closed;
+  out.push_back(std::move(figures));
 }
 
 void merge_window::tell_held(std::vector<merged>& out) {
   for (const auto& [symbol, start_s] : std::exchange(held_, {})) {
     auto& place = *symbols_.find(symbol);
     auto& open = place.second.open;
-    auto& of = *std::find_if(open.begin(), open.end(), [&](const minute& m) { return m.start_s == start_s; });
+    auto& of = *std::find_if(open.begin(), open.end(),
+                             [start = start_s](const minute& m) { return m.start_s == start; });
     of.held = false;
     note_change(place, of);
     auto now = figures(of, symbol, of.held_since);
     if (now.contributing >= rules_.min_exchanges)
-      out.push_back(std::move(now));
+      tell(of, std::move(now), out);
     else
       of.untold = true; // who moved away in the meantime may come back
   }
 }
 
+void merge_window::tell_filled(std::size_t most, std::vector<merged>& out) {
+  constexpr unsigned at_rest = 2;
+  for (auto next = filled_.begin(); next != filled_.end();) {
+    if (next->second < at_rest) {
+      ++next->second;
+      ++next;
+    } else if (out.size() >= most) {
+      ++next;
+    } else {
+      tell_filled_minute(next->first, out);
+      next = filled_.erase(next);
+    }
+  }
+}
+
+void merge_window::tell_all_filled(std::vector<merged>& out) {
+  for (const auto& [which, calls] : std::exchange(filled_, {})) tell_filled_minute(which, out);
+}
+
+void merge_window::tell_filled_minute(const minute_key& which, std::vector<merged>& out) {
+  const auto& [symbol, start_s] = which;
+  auto& [newest_s, open, past, told, newest_behind] = symbols_.find(symbol)->second;
+  const auto is_it = [start = start_s](const minute& m) { return m.start_s == start; };
+  const auto kept = past.find(start_s);
+  const bool is_past = kept != past.end();
+  minute* of = nullptr;
+  if (is_past)
+    of = &kept->second;
+  else if (const auto found = std::find_if(open.begin(), open.end(), is_it); found != open.end())
+    of = &*found;
+  if (of == nullptr) return; // told when it left the window
+  auto now = figures(*of, symbol, of->held_since);
+  if (now.contributing < rules_.min_exchanges) {
+    ++counts_.alone;
+    return;
+  }
+  if (!of->untold && now.closed == of->told_closed) return;
+  // An open minute that not everyone closed yet has its time to come. A past one had it.
+  if (is_past || now.closed) tell(*of, std::move(now), out);
+}
+
 merge_window::minute* merge_window::minute_of(symbol_place& place, const candle& in,
                                               std::vector<merged>& out) {
-  auto& [newest_s, open] = place.second;
+  auto& newest_s = place.second.newest_s;
+  auto& open = place.second.open;
   if (in.start_s < newest_s - window_s_) return nullptr;
   auto before =
       std::find_if(open.rbegin(), open.rend(), [&](const minute& m) { return m.start_s <= in.start_s; });
@@ -175,20 +256,111 @@ merge_window::minute* merge_window::minute_of(symbol_place& place, const candle&
 }
 
 void merge_window::let_go(symbol_place& place, const candle& in, std::vector<merged>& out) {
-  auto& [newest_s, open] = place.second;
-  const auto kept = std::find_if(open.begin(), open.end(),
-                                 [&](const minute& m) { return m.start_s >= newest_s - window_s_; });
+  auto& [newest_s, open, past, told, newest_behind] = place.second;
+  told.move_on(newest_s);
+  while (!past.empty() && past.begin()->first < newest_s - fill_within_s_)
+    forget(place, past.begin()->first, out);
+  const auto kept =
+      std::find_if(open.begin(), open.end(),
+                   [&, oldest = newest_s - window_s_](const minute& m) { return m.start_s >= oldest; });
   for (auto m = open.begin(); m != kept; ++m) {
     note_change(place, *m);
+    newest_behind.note(*m);
     if (m->held) held_.erase({in.symbol, m->start_s});
-    if (!m->held && !(rules_.emit == emit_mode::close && m->untold)) continue;
-    auto last = figures(*m, in.symbol, m->held ? m->held_since : in.received_at);
-    if (last.contributing >= rules_.min_exchanges) out.push_back(std::move(last));
+    if (m->held || (rules_.emit == emit_mode::close && m->untold)) {
+      auto last = figures(*m, in.symbol, m->held ? m->held_since : in.received_at);
+      if (last.contributing >= rules_.min_exchanges) tell(*m, std::move(last), out);
+    }
+    if (m->told)
+      told.mark(m->start_s);
+    else
+      keep(place, *m, out);
   }
   open.erase(open.begin(), kept);
 }
 
+void merge_window::keep(symbol_place& place, minute of, std::vector<merged>& out) {
+  auto& symbol = place.second;
+  if (of.start_s < symbol.newest_s - fill_within_s_) return;
+  // A symbol that too few exchanges have is never told, whatever is filled.
+  const auto newest = symbol.newest();
+  const auto known_to = std::count_if(newest.start_s.begin(), newest.start_s.end(),
+                                      [](const auto& start_s) { return start_s.has_value(); });
+  if (static_cast<std::size_t>(known_to) < rules_.min_exchanges || !make_room(of.start_s, out)) return;
+  of.held = of.told_closed = false;
+  of.untold = true;
+  past_.emplace(of.start_s, &place);
+  symbol.past.emplace(of.start_s, of);
+}
+
+merge_window::minute* merge_window::past_minute_of(symbol_place& place, const candle& in,
+                                                   std::vector<merged>& out) {
+  auto& symbol = place.second;
+  if (!in.filled || in.start_s < symbol.newest_s - fill_within_s_) return nullptr;
+  if (const auto kept = symbol.past.find(in.start_s); kept != symbol.past.end()) return &kept->second;
+  if (symbol.told.has(in.start_s) || !make_room(in.start_s, out)) return nullptr;
+  past_.emplace(in.start_s, &place);
+  auto& made = symbol.past[in.start_s];
+  made.start_s = in.start_s;
+  return &made;
+}
+
+bool merge_window::make_room(std::int64_t start_s, std::vector<merged>& out) {
+  if (past_.size() < limits_.past_minutes) return true;
+  if (past_.empty() || start_s <= past_.begin()->first) {
+    ++counts_.past_dropped;
+    return false;
+  }
+  const auto [oldest_s, place] = *past_.begin();
+  forget(*place, oldest_s, out);
+  const bool told = place->second.told.has(oldest_s);
+  if (!told) ++counts_.past_dropped;
+  return true;
+}
+
+void merge_window::forget(symbol_place& place, std::int64_t start_s, std::vector<merged>& out) {
+  if (const auto waits = filled_.find({place.first, start_s}); waits != filled_.end()) {
+    tell_filled_minute(waits->first, out);
+    filled_.erase(waits);
+  }
+  auto& symbol = place.second;
+  const auto of = symbol.past.find(start_s);
+  if (of->second.told) symbol.told.mark(start_s);
+  symbol.past.erase(of);
+  past_.erase({start_s, &place});
+}
+
+void merge_window::newest_minutes::note(const minute& of) {
+  for (std::size_t i = 0; i < exchange_count; ++i) {
+    if (!of.present[i] || (start_s[i] && *start_s[i] > of.start_s)) continue;
+    start_s[i] = of.start_s;
+    closed[i] = of.closed[i];
+  }
+}
+
+merge_window::newest_minutes merge_window::symbol_minutes::newest() const {
+  auto all = newest_behind;
+  for (const auto& m : open) all.note(m);
+  return all;
+}
+
+std::vector<candle> merge_window::newest_of(exchange of) const {
+  std::vector<candle> all;
+  for (const auto& [symbol, minutes] : symbols_) {
+    const auto newest = minutes.newest();
+    const auto& start_s = newest.start_s[index_of(of)];
+    if (!start_s) continue;
+    auto& told = all.emplace_back();
+    told.symbol = symbol;
+    told.from = of;
+    told.start_s = *start_s;
+    told.closed = newest.closed[index_of(of)];
+  }
+  return all;
+}
+
 void merge_window::note_change(symbol_place& place, minute& of) {
+  if (rules_.source != candle_source::raw_stream) return; // nobody asks for them
   if (!std::exchange(of.changed, true)) changed_.emplace_back(&place, of.start_s);
 }
 
@@ -216,14 +388,14 @@ merged merge_window::figures(const minute& of, std::string_view symbol, wall_tim
     traded += of.close[i] * of.volume[i];
   }
   if (m.contributing == 0) return m;
-  m.mean = sum / m.contributing;
+  m.mean = std::clamp(sum / m.contributing, lowest, highest); // three times 0.1 is 0.1 on average, exactly
   double squares = 0;
   for (std::size_t i = 0; i < exchange_count; ++i)
     if (left[i]) squares += (of.close[i] - m.mean) * (of.close[i] - m.mean);
   m.deviation = std::sqrt(squares / m.contributing);
   m.spread_bps = (highest - lowest) / m.mean * 1e4;
-  m.vwap = m.volume > 0 ? traded / m.volume : m.mean;
-  m.suspect = m.contributing == 2 && highest - lowest > rules_.max_deviation * m.mean;
+  m.vwap = m.volume > 0 ? std::clamp(traded / m.volume, lowest, highest) : m.mean;
+  m.suspect = m.contributing == 2 && is_beyond(highest - lowest, rules_.max_deviation, m.mean);
   constexpr auto binance = index_of(exchange::binance), bybit = index_of(exchange::bybit);
   if (left[binance] && left[bybit]) m.lead_lag = (of.close[binance] - of.close[bybit]) / m.mean;
   return m;
@@ -288,8 +460,8 @@ bool merge_window::restore(std::string_view name, std::string_view text) {
   }
   if (!from.at_end()) return false;
 
-  auto& of = symbols_.try_emplace(std::string{symbol}, symbol_minutes{m.start_s, {}}).first->second;
-  of.newest_s = std::max(of.newest_s, m.start_s);
+  auto& of = symbols_.try_emplace(std::string{symbol}).first->second;
+  of.newest_s = of.open.empty() ? m.start_s : std::max(of.newest_s, m.start_s);
   if (m.held) held_.emplace(symbol, m.start_s);
   const auto place = std::find_if(of.open.rbegin(), of.open.rend(),
                                   [&](const minute& other) { return other.start_s < m.start_s; });

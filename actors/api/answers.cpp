@@ -7,7 +7,9 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <string_view>
+#include <utility>
 
 namespace breakwater {
 namespace {
@@ -155,6 +157,60 @@ json redis_manager(const health_sources& from) {
           {"spool_depth", waiting.empty() ? json{} : json(std::stoull(waiting))}};
 }
 
+/// "wss://user:secret@host/path" without what stands before the '@'.
+std::string without_user_info(std::string url) {
+  const auto scheme = url.find("://");
+  const auto host = scheme == std::string::npos ? 0 : scheme + 3;
+  const auto end = std::min(url.find_first_of("/?#", host), url.size());
+  if (const auto at = url.rfind('@', end); at != std::string::npos && at >= host)
+    url.erase(host, at + 1 - host);
+  return url;
+}
+
+json or_null(const std::optional<std::chrono::milliseconds>& span) {
+  return span ? json(span->count()) : json{};
+}
+
+json json_of(const feed_report::symbol& told) {
+  return {{"theirs", or_null(told.theirs)},
+          {"state", told.state},
+          {"reason", or_null(told.reason)},
+          {"connection", told.connection > 0 ? json(told.connection) : json{}},
+          {"last_data", or_null(told.last_data)},
+          {"newest_minute", or_null(told.newest_minute)}};
+}
+
+json json_of(const feed_report& told, const std::string& only) {
+  auto connections = json::array();
+  for (const auto& one : told.connections)
+    connections.push_back({{"number", one.number},
+                           {"state", one.state},
+                           {"symbols", one.symbols},
+                           {"age_ms", one.age.count()},
+                           {"replacement", one.replacement}});
+  auto symbols = json::object();
+  // Straight into the container: by name each of thousands would be looked for among all before it.
+  auto& rows = static_cast<json::object_t::Container&>(symbols.get_ref<json::object_t&>());
+  for (const auto& one : told.symbols)
+    if (only.empty() || one.name == only) rows.emplace_back(one.name, json_of(one));
+  auto counts = json::object();
+  for (const auto& [what, count] : told.counts) counts[what] = count;
+  return {{"url", without_user_info(told.url)},
+          {"connected", told.connected},
+          {"connections", std::move(connections)},
+          {"symbols", std::move(symbols)},
+          {"counts", std::move(counts)},
+          {"clock_offset_ms", or_null(told.clock_offset)},
+          {"clock_spread_ms", or_null(told.clock_spread)}};
+}
+
+json json_of(const merge_report& told) {
+  return {{"records", told.records},
+          {"filled", told.filled},
+          {"suspect", told.suspect},
+          {"lead_lag", told.lead_lag ? json(*told.lead_lag) : json{}}};
+}
+
 /// 409: an order that was not carried out, and how things stand.
 http_response refusal(const std::string& error, const breaker_order_answer& answer, const std::string& hint) {
   return json_answer(409, {{"error", error},
@@ -285,6 +341,29 @@ http_response actors_answer(const health_sources& from) {
   }
   return json_answer(200,
                      {{"status", "ok"}, {"as_of", or_null(from.tick->as_of)}, {"actors", std::move(actors)}});
+}
+
+http_response feeds_answer(const feed_sources& from, const std::string& symbol) {
+  auto feeds = json::object();
+  bool all = from.merging.has_value(), any = all;
+  for (const auto& [of, told] : from.feeds) {
+    all = all && told;
+    any = any || told;
+    auto& feed = feeds[to_string(of)];
+    feed = told ? json_of(*told, symbol) : json{{"error", "the feed did not answer in time"}};
+    if (!from.merging) {
+      feed["quality"] = nullptr;
+      continue;
+    }
+    const auto& quality = from.merging->exchanges[index_of(of)];
+    feed["quality"] = {{"contributed", quality.contributed}, {"excluded", quality.excluded}};
+  }
+  if (!any)
+    return json_error(503, "neither the feeds nor the aggregator answered",
+                      "they are being restarted; ask again");
+  return json_answer(200, {{"status", all ? "ok" : "incomplete"},
+                           {"merged", from.merging ? json_of(*from.merging) : json{}},
+                           {"feeds", std::move(feeds)}});
 }
 
 } // namespace breakwater

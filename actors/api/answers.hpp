@@ -2,9 +2,12 @@
 
 #include "messages/audit.hpp"
 #include "messages/breaker.hpp"
+#include "messages/exchange.hpp"
+#include "messages/feed.hpp"
 #include "messages/health.hpp"
 #include "messages/http.hpp"
 #include "messages/lifecycle.hpp"
+#include "messages/merged.hpp"
 #include "messages/redis.hpp"
 #include "messages/time.hpp"
 
@@ -45,5 +48,17 @@ http_response whole_health_answer(const health_sources& from, const process_fact
 /// Ready: records reach Redis.
 http_response ready_answer(const health_sources& from);
 http_response actors_answer(const health_sources& from);
+
+/// What /api/feeds is made of. Absent: its actor did not answer in time.
+struct feed_sources {
+  struct feed {
+    exchange of = exchange::binance;
+    std::optional<feed_report> told;
+  };
+  std::vector<feed> feeds; ///< Those that were asked.
+  std::optional<merge_report> merging;
+};
+/// 200 if anybody answered. `symbol`: only that one; empty: all of them.
+http_response feeds_answer(const feed_sources& from, const std::string& symbol);
 
 } // namespace breakwater

@@ -20,22 +20,25 @@ constexpr auto bind_again_after = 5s;
 /// The name breaker calls are logged under: [CB_API].
 constexpr const char* breaker_calls = "api/breaker";
 
-/// Sources of health that are being asked; the last answer (or the end of its time) calls `done`.
+/// Who is being asked for an answer; the last of them (or the end of its time) calls `done`.
+template <class Sources>
 struct gathering {
-  health_sources found;
+  Sources found;
   std::size_t open = 0;
-  std::function<void(const health_sources&)> done;
+  std::function<void(const Sources&)> done;
 
   void arrived() {
     if (--open == 0) done(found);
   }
 };
-using shared_gathering = std::shared_ptr<gathering>;
+template <class Sources>
+using shared_gathering = std::shared_ptr<gathering<Sources>>;
+using health_gathering = shared_gathering<health_sources>;
 
 /// Asks and puts the answer where `place(found)` says; none, if none comes.
-template <class Answer, class Handle, class Question, class Place>
-void gather(api_actor::pointer self, const shared_gathering& into, const Handle& whom, Question question,
-            Place place) {
+template <class Answer, class Sources, class Handle, class Question, class Place>
+void gather(api_actor::pointer self, const shared_gathering<Sources>& into, const Handle& whom,
+            Question question, Place place) {
   ++into->open;
   self->request(whom, answers_within, std::move(question))
       .then(
@@ -46,14 +49,14 @@ void gather(api_actor::pointer self, const shared_gathering& into, const Handle&
           [into](const caf::error&) { into->arrived(); });
 }
 
-void gather_breakers(api_state& state, const shared_gathering& into) {
+void gather_breakers(api_state& state, const health_gathering& into) {
   for (const auto& [name, whom] : state.peers.breakers)
     gather<breaker_report>(
         state.self, into, whom, breaker_question{},
         [](health_sources& found, breaker_report& told) { found.breakers.push_back(std::move(told)); });
 }
 
-void gather_everything(api_state& state, const shared_gathering& into) {
+void gather_everything(api_state& state, const health_gathering& into) {
   const auto self = state.self;
   gather<health_report>(self, into, state.peers.health, health_report_request{},
                         [](health_sources& found, health_report& told) { found.tick = std::move(told); });
@@ -66,6 +69,21 @@ void gather_everything(api_state& state, const shared_gathering& into) {
       self, into, state.peers.supervisor, health_question{},
       [](health_sources& found, health_answer& told) { found.supervisor = std::move(told); });
   gather_breakers(state, into);
+}
+
+/// The feed of `only`, or all of them, and how their prices agree.
+void gather_feeds(api_state& state, const shared_gathering<feed_sources>& into,
+                  std::optional<exchange> only) {
+  gather<merge_report>(state.self, into, state.peers.aggregator, merge_question{},
+                       [](feed_sources& found, merge_report& told) { found.merging = std::move(told); });
+  for (const auto& [of, whom] : state.peers.feeds) {
+    if (only && *only != of) continue;
+    const auto place = into->found.feeds.size();
+    into->found.feeds.push_back({of, std::nullopt});
+    gather<feed_report>(
+        state.self, into, whom, feed_question{},
+        [place](feed_sources& found, feed_report& told) { found.feeds[place].told = std::move(told); });
+  }
 }
 
 /// The breakers in the order of the wiring, whoever answered first.
@@ -150,6 +168,12 @@ public:
     ask<audit_tail>(state_.peers.audit, answers_within, audit_tail_request{asked.limit}, "the audit log",
                     [](const auto& this_, const audit_tail& tail) { this_.deliver(audit_answer(tail)); });
   }
+  void operator()(const ask_feeds& asked) {
+    collect<feed_sources>([&](api_state& state, const auto& into) { gather_feeds(state, into, asked.of); },
+                          [this_ = *this, asked](const feed_sources& found) {
+                            this_.deliver(feeds_answer(found, asked.symbol));
+                          });
+  }
   void operator()(const order_chaos& order) {
     emit(api_state::name, event::chaos_ordered,
          {{"actor", order.what.name}, {"what", order.what.hang ? "hang" : "kill"}, {"from", from_}});
@@ -159,9 +183,9 @@ public:
   }
 
 private:
-  template <class Gather, class Done>
+  template <class Sources = health_sources, class Gather, class Done>
   void collect(Gather from_whom, Done done) {
-    auto open = std::make_shared<gathering>();
+    auto open = std::make_shared<gathering<Sources>>();
     open->done = std::move(done);
     from_whom(state_, open);
   }
@@ -253,6 +277,7 @@ api_actor::behavior_type api_behavior(self_ptr<api_actor, api_state> self, api_o
   state.port = std::move(port);
   state.born = self->clock().now();
   for (const auto& [name, whom] : state.peers.breakers) state.rules.breakers.push_back(name);
+  for (const auto& [of, whom] : state.peers.feeds) state.rules.feeds.push_back(of);
   state.rules.actors = state.peers.actors;
   state.rules.token = state.options.token;
   state.rules.chaos = state.options.chaos;

@@ -31,6 +31,8 @@ struct api_peers {
   audit_actor audit;
   supervisor_actor supervisor;
   std::vector<std::string> actors; ///< Everybody's name.
+  std::vector<std::pair<exchange, feed_actor>> feeds;
+  aggregator_actor aggregator; ///< Who makes the records.
 };
 
 struct api_state {

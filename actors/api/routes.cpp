@@ -147,6 +147,18 @@ private:
   std::map<std::string, std::string> given_;
 };
 
+std::optional<exchange> feed_of(const parameters& given, const api_rules& rules) {
+  const auto name = given.text("exchange");
+  if (!name) return std::nullopt;
+  std::string all;
+  for (const auto one : rules.feeds) {
+    if (*name == to_string(one)) return one;
+    (all += all.empty() ? "" : ", ") += to_string(one);
+  }
+  throw refused{json_error(404, "there is no feed of exchange '" + *name + "'",
+                           all.empty() ? "no exchange is followed" : "there are: " + all)};
+}
+
 std::string breaker_of(const parameters& given, const api_rules& rules) {
   const auto name = given.text("breaker").value_or(rules.breakers.front());
   if (std::find(rules.breakers.begin(), rules.breakers.end(), name) != rules.breakers.end()) return name;
@@ -275,6 +287,13 @@ const route_row rows[] = {
     {"GET", "/api/audit",
      [](const http_request& request, const api_rules&) -> api_question {
        return ask_audit{parameters{request, {"limit"}}.number("limit", 50, 1000)};
+     }},
+    {"GET", "/api/feeds",
+     [](const http_request& request, const api_rules& rules) -> api_question {
+       const parameters given{request, {"exchange", "symbol"}};
+       const auto symbol = given.text("symbol");
+       if (symbol && symbol->empty()) bad_request("symbol is empty", "such as symbol=BTCUSDT");
+       return ask_feeds{feed_of(given, rules), symbol.value_or("")};
      }},
     {"POST", heartbeat,
      [](const http_request&, const api_rules&) -> api_question {

@@ -2,10 +2,12 @@
 
 #include "config/settings.hpp"
 #include "messages/breaker.hpp"
+#include "messages/exchange.hpp"
 #include "messages/http.hpp"
 #include "messages/lifecycle.hpp"
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -39,21 +41,28 @@ struct ask_actors {};
 struct ask_audit {
   std::size_t limit = 50;
 };
+struct ask_feeds {
+  std::optional<exchange> of; ///< One that is followed; empty: all of them.
+  std::string symbol;         ///< Ours; empty: all of them.
+};
 struct order_chaos {
   chaos_kill what;
 };
-using api_question = std::variant<ask_status, ask_history, order_reset, order_open, report_outcome,
-                                  ask_health, ask_live, ask_ready, ask_actors, ask_audit, order_chaos>;
+using api_question =
+    std::variant<ask_status, ask_history, order_reset, order_open, report_outcome, ask_health, ask_live,
+                 ask_ready, ask_actors, ask_audit, ask_feeds, order_chaos>;
 
 struct api_rules {
   std::vector<std::string> breakers; ///< The first is the default.
   std::vector<std::string> actors;   ///< As in the log; who [chaos] may kill.
   secret token;                      ///< Empty: changing requests need none.
   bool chaos = false;
+  std::vector<exchange> feeds{}; ///< The exchanges that are followed.
 };
 
 /// Reads a request: the question it is, or the answer that refuses it. Judged in this order: path (404),
-/// method (405), where it comes from (403), token (401), parameters (400; an unknown breaker or actor 404).
+/// method (405), where it comes from (403), token (401), parameters (400; an unknown breaker, actor or
+/// exchange 404).
 std::variant<api_question, http_response> route(const http_request& request, const api_rules& rules);
 
 } // namespace breakwater

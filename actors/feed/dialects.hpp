@@ -9,6 +9,7 @@ namespace breakwater {
 
 std::unique_ptr<dialect> make_binance(market where, symbol_names names);
 std::unique_ptr<dialect> make_bybit(market where, symbol_names names);
+std::unique_ptr<dialect> make_coinbase(market where, symbol_names names);
 std::unique_ptr<dialect> make_okx(market where, symbol_names names);
 std::unique_ptr<dialect> make_kraken(market where, symbol_names names);
 

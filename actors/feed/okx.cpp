@@ -8,6 +8,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using json::candle_parts;
+using json::field_name;
 using json::frame_reader;
 using json::value;
 
@@ -16,9 +17,25 @@ class okx final : public dialect {
 public:
   okx(market where, symbol_names names) : dialect(rules_of(where), std::move(names)), market_(where) {}
 
-  frame_content read(std::string_view text, wall_time received_at, std::vector<candle>& out) override {
+  std::string subscribe_text(std::uint64_t id, std::span<const std::string_view> theirs) const override {
+    return request("subscribe", id, theirs);
+  }
+  std::string unsubscribe_text(std::uint64_t id, std::span<const std::string_view> theirs) const override {
+    return request("unsubscribe", id, theirs);
+  }
+
+  /// `after` means older than, `before` newer than; both exclude.
+  std::string history_target(std::string_view theirs, std::int64_t from_s, std::int64_t to_s) const override {
+    return "/api/v5/market/candles?instId=" + std::string{theirs} +
+           "&bar=1m&after=" + std::to_string(to_s * 1000 + 1) +
+           "&before=" + std::to_string(from_s * 1000 - 1) +
+           "&limit=" + std::to_string((to_s - from_s) / 60 + 1);
+  }
+
+protected:
+  frame_content read_frame(std::string_view text, wall_time received_at, std::vector<candle>& out) override {
     if (text == "pong") return pong_read{};
-    if (!reader_.open(text)) return json::not_json(text);
+    if (!reader_.open(text)) return json::unknown(text);
     seen_fields seen;
     const auto had = out.size();
     std::optional<failure> problem;
@@ -30,7 +47,7 @@ public:
           }))
         problem = failure{errc::field_malformed, "data"};
     };
-    const bool is_json = reader_.each_field([&](std::string_view key, value x) {
+    const bool is_json = reader_.each_field([&](field_name key, value x) {
       if (key == "data") {
         seen.has_data = true;
         if (seen.channel == minute_channel) take_data(x);
@@ -38,26 +55,51 @@ public:
         visit(key, x, seen);
       }
     });
-    if (!is_json) return json::not_json(text);
-    if (!seen.event.empty()) return control(seen);
-    if (seen.channel.empty()) return failure{errc::field_missing, "arg.channel"};
-    if (seen.channel != minute_channel) return other_read{};
+    if (!is_json) return json::unknown(text);
+    if (!seen.event.empty()) return control(seen, text);
+    if (seen.channel != minute_channel) return other_channel(seen.channel, text);
     if (!seen.has_data) return failure{errc::field_missing, "data"};
     if (!data_was_read && // the data stood before the arg
-        !reader_.each_field([&](std::string_view key, value x) {
+        !reader_.each_field([&](field_name key, value x) {
           if (key == "data") take_data(x);
         }))
-      return json::not_json(text);
-    if (problem) {
-      out.resize(had);
-      return *std::move(problem);
-    }
+      return json::unknown(text);
+    if (problem) return *std::move(problem);
     if (out.size() == had) return failure{errc::field_missing, "data[0]"};
     return candles_read{};
   }
 
-  std::string subscribe_text(std::uint64_t id, std::span<const std::string_view> theirs) const override {
-    std::string text = R"({"id":")" + std::to_string(id) + R"(","op":"subscribe","args":[)";
+  /// {"code":"0","msg":"","data":[...]}; the newest row comes first.
+  result<done> read_rows(std::string_view body, const std::string& ours, wall_time received_at,
+                         std::vector<candle>& out) override {
+    if (!reader_.open(body) || reader_.is_array()) return json::unknown(body);
+    const json::row_columns columns{
+        .start = 0, .open = 1, .high = 2, .low = 3, .close = 4, .volume = volume_column(), .finished = 8};
+    std::string_view code;
+    std::string message;
+    bool has_data = false;
+    auto read = json::read_past_rows(body, out, [&](auto&& take) {
+      return reader_.each_field([&](field_name key, value x) {
+        if (key == "code")
+          code = json::text_of(x);
+        else if (key == "msg")
+          message = json::text_of(x);
+        else if (key == "data")
+          has_data = frame_reader::each_element(x, [&](value row) {
+            take(json::read_past_row(row, columns, exchange::okx, ours, received_at, out));
+          });
+      });
+    });
+    if (read && (code != "0" || !has_data)) return json::refused_history(message, body);
+    return read;
+  }
+
+private:
+  /// The base volume is vol on spot, and volCcy on swaps, where vol counts contracts.
+  [[nodiscard]] unsigned volume_column() const noexcept { return market_ == market::spot ? 5 : 6; }
+
+  static std::string request(const char* what, std::uint64_t id, std::span<const std::string_view> theirs) {
+    std::string text = R"({"id":")" + std::to_string(id) + R"(","op":")" + what + R"(","args":[)";
     for (auto name : theirs) {
       if (name.data() != theirs.front().data()) text += ',';
       ((text += R"({"channel":"candle1m","instId":")") += name) += "\"}";
@@ -65,31 +107,88 @@ public:
     return text += "]}";
   }
 
-private:
   static exchange_rules rules_of(market) {
     return {
         .url = "wss://ws.okx.com:8443/ws/v5/business", // candles are refused on /public
-        .messages = 3,                                 // and 480 an hour, which 800 symbols do not come near
-        .per = 1s,
-        .symbols_per_request = 50, // older servers take 4,096 bytes
+        .messages = {3, 1s},
+        .requests_of_one = {400, 1h}, // documented: 480
+        .connects = {2, 1s},          // documented: 3
+        .symbols_per_request = 50,    // older servers take 4,096 bytes
         .symbols_per_connection = 1000,
         .ping = "ping",
         .ping_after = 20s, // closed after 30 s without a message
         .ping_when_quiet = true,
         .dead_after = 35s,
+        .rest_url = "https://www.okx.com",
+        .history_requests = {15, 2s}, // documented: 40
+        .minutes_per_history_request = 290,
     };
   }
 
   static constexpr std::string_view minute_channel = "candle1m";
+  static constexpr std::array<std::string_view, 44> other_channels{"trades",
+                                                                   "trades-all",
+                                                                   "tickers",
+                                                                   "books",
+                                                                   "books5",
+                                                                   "bbo-tbt",
+                                                                   "books-l2-tbt",
+                                                                   "books50-l2-tbt",
+                                                                   "books-elp",
+                                                                   "mark-price",
+                                                                   "index-tickers",
+                                                                   "funding-rate",
+                                                                   "open-interest",
+                                                                   "instruments",
+                                                                   "price-limit",
+                                                                   "estimated-price",
+                                                                   "opt-summary",
+                                                                   "status",
+                                                                   "adl-warning",
+                                                                   "liquidation-orders",
+                                                                   "option-trades",
+                                                                   "economic-calendar",
+                                                                   "candle1s",
+                                                                   "candle3m",
+                                                                   "candle5m",
+                                                                   "candle15m",
+                                                                   "candle30m",
+                                                                   "candle1H",
+                                                                   "candle2H",
+                                                                   "candle4H",
+                                                                   "candle6H",
+                                                                   "candle12H",
+                                                                   "candle1D",
+                                                                   "candle2D",
+                                                                   "candle3D",
+                                                                   "candle5D",
+                                                                   "candle1W",
+                                                                   "candle1M",
+                                                                   "candle3M",
+                                                                   "call-auction-details",
+                                                                   "public-block-trades",
+                                                                   "public-struc-block-trades",
+                                                                   "block-tickers",
+                                                                   "sprd-public-trades"};
+  /// Those that go on with an interval.
+  static constexpr std::array<std::string_view, 3> candle_families{"candle", "mark-price-candle",
+                                                                   "index-candle"};
+
+  static frame_content other_channel(std::string_view name, std::string_view text) {
+    if (const auto channel = json::one_of(other_channels, name); !channel.empty()) return other_read{channel};
+    for (const auto& family : candle_families)
+      if (name.starts_with(family)) return other_read{family};
+    return json::unknown(text);
+  }
 
   struct seen_fields {
     std::string_view channel, instrument, event, code, message, id;
     bool has_data = false;
   };
 
-  static void visit(std::string_view key, value x, seen_fields& seen) {
+  static void visit(field_name key, value x, seen_fields& seen) {
     if (key == "arg") {
-      (void)frame_reader::each_field(x, [&](std::string_view k, value y) {
+      (void)frame_reader::each_field(x, [&](field_name k, value y) {
         if (k == "channel")
           seen.channel = json::text_of(y);
         else if (k == "instId")
@@ -106,7 +205,7 @@ private:
     }
   }
 
-  frame_content control(const seen_fields& seen) {
+  frame_content control(const seen_fields& seen, std::string_view text) {
     const auto request = json::integer_in<std::uint64_t>(seen.id).value_or(0);
     if (seen.event == "subscribe") {
       if (seen.channel != minute_channel) return other_read{};
@@ -114,14 +213,24 @@ private:
       if (!ours) return other_read{};
       return acknowledgement{request, *ours};
     }
-    if (seen.event == "error") {
-      const auto* ours = names_.ours(instrument_in(seen.message));
-      return refusal{request, ours ? *ours : std::string{},
-                     std::string{seen.code} + " " + std::string{seen.message}};
+    if (seen.event == "unsubscribe") return other_read{};
+    if (seen.event == "error" || seen.event == "channel-conn-count-error") {
+      refusal why{request, {}, std::string{seen.code} + " " + std::string{seen.message}};
+      // That was no word about these instruments: to ask for each of them by itself would make it worse.
+      if (seen.code == too_many_requests)
+        why.request = 0;
+      else if (const auto* ours = names_.ours(instrument_in(seen.message)))
+        why.symbol = *ours;
+      return why;
     }
-    if (seen.event == "notice" && seen.code == "64008") return closing_announced{std::string{seen.message}};
-    return other_read{};
+    if (seen.event == "notice")
+      return seen.code == closes_soon ? frame_content{closing_announced{std::string{seen.message}}}
+                                      : other_read{"notice"};
+    if (seen.event == "channel-conn-count") return other_read{"channel-conn-count"};
+    return json::unknown(text);
   }
+
+  static constexpr std::string_view too_many_requests = "60014", closes_soon = "64008";
 
   /// Errors name the instrument in their text only: "... instId:BTC-USDT doesn't exist", or a quoted request.
   static std::string_view instrument_in(std::string_view message) {
@@ -142,7 +251,7 @@ private:
   std::optional<failure> read_row(value row, const seen_fields& seen, wall_time received_at,
                                   std::vector<candle>& out) {
     candle_parts parts;
-    const unsigned volume_column = market_ == market::spot ? 5 : 6;
+
     unsigned column = 0;
     bool confirm_is_bad = false;
     if (!frame_reader::each_element(row, [&](value x) {
@@ -159,7 +268,7 @@ private:
             break;
           }
           default:
-            if (column == volume_column) parts.number(candle_parts::volume, &candle::volume, x);
+            if (column == volume_column()) parts.number(candle_parts::volume, &candle::volume, x);
           }
           ++column;
         }))

@@ -4,6 +4,15 @@
 
 namespace breakwater {
 
+bool recent_candles::has(const candle& x) const {
+  const auto found = by_symbol_.find(x.symbol);
+  if (found == by_symbol_.end()) return false;
+  return std::any_of(found->second.begin(), found->second.end(), [&](const candle& known) {
+    return known.start_s == x.start_s && known.open == x.open && known.high == x.high && known.low == x.low &&
+           known.close == x.close && known.volume == x.volume && (known.closed || !x.closed);
+  });
+}
+
 bool recent_candles::note(const candle& x) {
   auto& kept = by_symbol_[x.symbol]; // newest minute first
   std::size_t i = 0;
@@ -29,6 +38,8 @@ std::vector<candle> recent_candles::all() const {
 }
 
 void outbox::put(candle x) {
+  // A fill can tell what a close told before.
+  if (recent_.has(x)) return;
   x.closed = recent_.note(x);
   if (const auto known = place_of_.find({x.symbol, x.start_s}); known != place_of_.end()) {
     auto& older = waiting_.at(known->second);

@@ -21,6 +21,8 @@ class recent_candles {
 public:
   static constexpr std::size_t minutes = 3;
 
+  /// Whether `x` tells nothing beyond what was noted of its minute last.
+  [[nodiscard]] bool has(const candle& x) const;
   /// Notes `x`. A minute that was closed stays closed: returns whether `x` has to count as closed.
   bool note(const candle& x);
   /// All of them, the oldest minutes first.
@@ -36,7 +38,8 @@ class outbox {
 public:
   explicit outbox(std::size_t capacity = 16384) : capacity_(capacity) {}
 
-  /// Adds `x`, or replaces an older state of the same minute (conflated). `closed`, once seen, stays.
+  /// Adds `x`, or replaces an older state of the same minute (conflated); nothing, if `x` tells nothing new.
+  /// `closed`, once seen, stays.
   void put(candle x);
   /// Takes out the first `max` at most.
   [[nodiscard]] std::vector<candle> take(std::size_t max);

@@ -19,16 +19,16 @@ constexpr auto try_again_after = 2ms;
 /// Others want the thread, too: with nothing to send, the replay lets go of it after so many reads.
 constexpr int reads_at_a_time = 16;
 
-/// Fetches the dialect of an exchange, made when its first frame comes; nullptr if there is none.
-dialect* dialect_of(replay_state& state, exchange which) {
+/// Fetches the dialect of an exchange, made when its first frame comes.
+dialect& dialect_of(replay_state& state, exchange which) {
   auto& speaks = state.speaks[index_of(which)];
   if (!speaks) {
     const auto& options = state.options;
     speaks = make_dialect(which, options.market,
                           symbol_names::any(which, options.market, options.overrides[index_of(which)]));
-    if (speaks && !speaks->rules().marks_closed) state.closers[index_of(which)].emplace();
+    if (!speaks->rules().marks_closed) state.closers[index_of(which)].emplace();
   }
-  return speaks.get();
+  return *speaks;
 }
 
 /// Reads one frame; appends its candles, and those that are over by its receipt time.
@@ -39,13 +39,8 @@ void read_frame(replay_state& state, const recorded_frame& frame, std::vector<ca
     for (auto& closer : state.closers)
       if (closer) closer->advance(frame.received_at, out);
   }
-  auto* const speaks = dialect_of(state, frame.from);
-  if (!speaks) {
-    ++state.without_dialect;
-    return;
-  }
   const auto had = out.size();
-  const auto content = speaks->read(frame.text, frame.received_at, out);
+  const auto content = dialect_of(state, frame.from).read(frame.text, frame.received_at, out);
   if (const auto* why = std::get_if<failure>(&content)) {
     ++state.unreadable;
     emit(replay_state::name, event::frame_unreadable,
@@ -195,7 +190,6 @@ health_answer report(const replay_state& state) {
   fact("skipped", state.skipped);
   fact("unreadable", state.unreadable);
   fact("other", state.other);
-  fact("without_dialect", state.without_dialect);
   if (state.read.broken.code != errc::none) {
     answer.level = health_level::critical;
     answer.why = state.read.broken.detail;

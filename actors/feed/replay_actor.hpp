@@ -51,7 +51,7 @@ struct replay_state {
   bool finished = false;
   std::vector<caf::typed_response_promise<drained>> drain_promises;
 
-  std::size_t frames = 0, candles = 0, taken = 0, skipped = 0, without_dialect = 0, unreadable = 0, other = 0;
+  std::size_t frames = 0, candles = 0, taken = 0, skipped = 0, unreadable = 0, other = 0;
 };
 
 /// Recorded frames through the exchanges' own dialects to the aggregator. Nothing is conflated: a batch that

@@ -84,7 +84,8 @@ std::string canonical_symbol(std::string_view name) {
   const auto quote = name.substr(base.size() + 1);
   if (base.empty() || quote.empty() || !std::all_of(quote.begin(), quote.end(), is_letter_or_digit))
     return {};
-  return asset(base) + asset(quote);
+  // By the same rule as a joined name, so that a name made here is what it is made of.
+  return canonical_symbol(asset(base) + asset(quote));
 }
 
 std::optional<std::string> exchange_symbol(exchange which, market where, std::string_view ours) {
@@ -98,49 +99,49 @@ std::optional<std::string> exchange_symbol(exchange which, market where, std::st
   }
 }
 
+symbol_names::symbol_names(exchange which, market where, const overrides& given)
+    : which_(which), market_(where) {
+  for (const auto& [ours, theirs] : given) given_[canonical_symbol(ours)] = theirs;
+}
+
 symbol_names::symbol_names(exchange which, market where, const std::vector<std::string>& symbols,
                            const overrides& given)
-    : symbol_names(which, where) {
-  std::map<std::string, std::string> chosen;
-  for (const auto& [ours, theirs] : given) chosen[canonical_symbol(ours)] = theirs;
-  std::vector<std::string> seen;
-  // Those named by hand come first: when two of ours have one name there, the override decides whose it is.
-  std::vector<std::pair<std::string, std::optional<std::string>>> wanted;
-  for (const auto& symbol : symbols) {
-    auto ours = canonical_symbol(symbol);
-    if (ours.empty()) {
-      left_out_.push_back({symbol, "no base and quote in letters and digits"});
-      continue;
-    }
-    if (std::find(seen.begin(), seen.end(), ours) != seen.end()) continue;
-    seen.push_back(ours);
-    const auto named = chosen.find(ours);
-    wanted.emplace_back(ours, named != chosen.end() ? std::optional{named->second}
-                                                    : exchange_symbol(which, where, ours));
-  }
-  const auto taken_by_hand = [&](const std::string& ours, const std::string& theirs) {
-    return std::any_of(chosen.begin(), chosen.end(), [&](const auto& x) {
-      return x.second == theirs && x.first != ours &&
-             std::find(seen.begin(), seen.end(), x.first) != seen.end();
-    });
-  };
-  for (auto& [ours, theirs] : wanted) {
-    if (!theirs)
-      left_out_.push_back(
-          {ours, "its quote is not known; name it in feeds." + std::string{to_string(which)} + ".symbols"});
-    else if (by_theirs_.contains(*theirs) || (!chosen.contains(ours) && taken_by_hand(ours, *theirs)))
-      left_out_.push_back({ours, "another symbol is called " + *theirs + " at the exchange"});
-    else
-      add(std::move(ours), std::move(*theirs));
-  }
+    : symbol_names(which, where, given) {
+  for (const auto& symbol : symbols)
+    if (auto why_not = learn(symbol)) left_out_.push_back(*std::move(why_not));
 }
 
 symbol_names symbol_names::any(exchange which, market where, const overrides& given) {
-  symbol_names names{which, where};
+  symbol_names names{which, where, given};
   names.takes_any_ = true;
-  for (const auto& [ours, theirs] : given)
-    if (!names.by_theirs_.contains(theirs)) names.add(canonical_symbol(ours), theirs);
+  for (const auto& [ours, theirs] : names.given_)
+    if (!names.by_theirs_.contains(theirs)) names.add(ours, theirs);
   return names;
+}
+
+std::optional<symbol_names::problem> symbol_names::learn(const std::string& symbol) {
+  auto ours = canonical_symbol(symbol);
+  if (ours.empty()) return problem{symbol, "no base and quote in letters and digits"};
+  if (by_ours_.contains(ours)) return std::nullopt;
+  if (entries_.size() >= most_symbols) return problem{ours, "too many symbols"};
+  const auto by_hand = given_.find(ours);
+  auto theirs =
+      by_hand != given_.end() ? std::optional{by_hand->second} : exchange_symbol(which_, market_, ours);
+  if (!theirs)
+    return problem{ours,
+                   "its quote is not known; name it in feeds." + std::string{to_string(which_)} + ".symbols"};
+  const bool is_given_to_another =
+      by_hand == given_.end() &&
+      std::any_of(given_.begin(), given_.end(), [&](const auto& x) { return x.second == *theirs; });
+  if (is_given_to_another || by_theirs_.contains(*theirs))
+    return problem{ours, "another symbol is called " + *theirs + " at the exchange"};
+  add(std::move(ours), *std::move(theirs));
+  return std::nullopt;
+}
+
+std::optional<std::size_t> symbol_names::place_of(std::string_view ours) const {
+  const auto known = by_ours_.find(ours);
+  return known != by_ours_.end() ? std::optional{known->second} : std::nullopt;
 }
 
 const std::string* symbol_names::ours(std::string_view theirs) {
@@ -155,6 +156,7 @@ const std::string* symbol_names::ours(std::string_view theirs) {
 
 void symbol_names::add(std::string ours, std::string theirs) {
   by_theirs_.emplace(theirs, entries_.size());
+  by_ours_.emplace(ours, entries_.size());
   entries_.push_back({std::move(ours), std::move(theirs)});
 }
 

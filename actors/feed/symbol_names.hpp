@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -23,6 +24,12 @@ std::string canonical_symbol(std::string_view name);
 /// apart. The spelling is the one in its data frames ("BTCUSDT", "BTC-USDT", "BTC-USDT-SWAP", "BTC/USDT").
 std::optional<std::string> exchange_symbol(exchange which, market where, std::string_view ours);
 
+/// Lets tables of texts be asked without making one.
+struct text_hash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+};
+
 /// How one exchange spells our symbols, both ways.
 class symbol_names {
 public:
@@ -37,35 +44,38 @@ public:
     std::string reason;
   };
 
-  /// Only `symbols`, in their order; names said twice count once.
+  /// Only `symbols`, in their order, and what is learnt later; names said twice count once. A name that
+  /// `given` gives to one symbol is no other's.
   symbol_names(exchange which, market where, const std::vector<std::string>& symbols, const overrides& given);
   /// Every symbol that comes and fits the naming rule, for replay.
   static symbol_names any(exchange which, market where, const overrides& given);
 
+  /// Follows another symbol from now on; says why not, if it has no name here. Nothing is ever forgotten.
+  std::optional<problem> learn(const std::string& symbol);
+  /// Where one of our symbols stands in entries(); nullopt: it has no name here.
+  [[nodiscard]] std::optional<std::size_t> place_of(std::string_view ours) const;
+
   /// Our spelling of a name in a data frame; nullptr if it is none of ours. Valid until the next call.
   const std::string* ours(std::string_view theirs);
 
-  [[nodiscard]] const std::vector<entry>& entries() const noexcept { return entries_; }
-  /// What could not be given a name, and why.
+  /// Only ever grows; what stands in it stays where it is.
+  [[nodiscard]] const std::deque<entry>& entries() const noexcept { return entries_; }
+  /// What of the constructor's could not be given a name, and why.
   [[nodiscard]] const std::vector<problem>& left_out() const noexcept { return left_out_; }
 
 private:
-  struct text_hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const noexcept {
-      return std::hash<std::string_view>{}(text);
-    }
-  };
+  using index = std::unordered_map<std::string, std::size_t, text_hash, std::equal_to<>>;
 
-  symbol_names(exchange which, market where) : which_(which), market_(where) {}
+  symbol_names(exchange which, market where, const overrides& given);
   void add(std::string ours, std::string theirs);
 
   exchange which_;
   market market_;
   bool takes_any_ = false;
-  std::vector<entry> entries_;
+  overrides given_; ///< By our canonical spelling.
+  std::deque<entry> entries_;
   std::vector<problem> left_out_;
-  std::unordered_map<std::string, std::size_t, text_hash, std::equal_to<>> by_theirs_;
+  index by_theirs_, by_ours_;
 };
 
 } // namespace breakwater

@@ -1,12 +1,12 @@
 #include "actors/feed/websocket_io.hpp"
 
+#include "actors/feed/tls_io.hpp"
+#include "actors/feed/url.hpp"
 #include "messages/time.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/ssl/context.hpp>
-#include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/beast/core/buffers_to_string.hpp>
@@ -20,8 +20,6 @@
 #include <atomic>
 #include <deque>
 #include <mutex>
-#include <optional>
-#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -38,51 +36,6 @@ using executor = asio::strand<asio::io_context::executor_type>;
 using tcp_layer = beast::basic_stream<tcp, executor>;
 using plain_stream = ws::stream<tcp_layer>;
 using tls_stream = ws::stream<beast::ssl_stream<tcp_layer>>;
-
-struct address {
-  bool tls = false;
-  std::string host; ///< Without the brackets of an IPv6 address.
-  std::string port;
-  std::string target;
-};
-
-/// Reads "ws://host[:port][/path]" or "wss://..."; nullopt if `url` is nothing like it.
-std::optional<address> parse_url(std::string_view url) {
-  address out;
-  if (url.starts_with("wss://")) {
-    out.tls = true;
-    url.remove_prefix(6);
-  } else if (url.starts_with("ws://")) {
-    url.remove_prefix(5);
-  } else {
-    return std::nullopt;
-  }
-  const auto end = std::min(url.find_first_of("/?"), url.size());
-  auto authority = url.substr(0, end);
-  out.target = std::string{url.substr(end)};
-  if (out.target.empty() || out.target.front() != '/') out.target.insert(0, "/");
-  out.port = out.tls ? "443" : "80";
-  if (authority.starts_with('[')) {
-    const auto close = authority.find(']');
-    if (close == authority.npos) return std::nullopt;
-    out.host = std::string{authority.substr(1, close - 1)};
-    authority.remove_prefix(close + 1);
-    if (!authority.empty() && authority.front() != ':') return std::nullopt;
-  } else {
-    const auto colon = std::min(authority.find(':'), authority.size());
-    out.host = std::string{authority.substr(0, colon)};
-    authority.remove_prefix(colon);
-  }
-  if (!authority.empty()) {
-    authority.remove_prefix(1);
-    if (authority.empty() || authority.size() > 5 ||
-        authority.find_first_not_of("0123456789") != authority.npos)
-      return std::nullopt;
-    out.port = std::string{authority};
-  }
-  if (out.host.empty()) return std::nullopt;
-  return out;
-}
 
 /// Where events go, until the websocket is destroyed.
 class outlet {
@@ -121,7 +74,7 @@ template <class Stream>
 class connection : public connection_base, public std::enable_shared_from_this<connection<Stream>> {
 public:
   template <class... Layer>
-  connection(asio::io_context& io, address to, websocket_limits limits, std::shared_ptr<outlet> events,
+  connection(asio::io_context& io, url to, websocket_limits limits, std::shared_ptr<outlet> events,
              Layer&... layer)
       : strand_(asio::make_strand(io)),
         resolver_(strand_),
@@ -188,11 +141,7 @@ private:
   void secure() {
     if constexpr (is_tls) {
       auto& tls = stream_.next_layer();
-      // Many exchanges share an address: without the name in the greeting the wrong certificate comes.
-      if (!SSL_set_tlsext_host_name(tls.native_handle(), to_.host.c_str()))
-        return fail("TLS: no server name");
-      tls.set_verify_mode(asio::ssl::verify_peer);
-      tls.set_verify_callback(asio::ssl::host_name_verification{to_.host});
+      if (!expect_host(tls, to_.host)) return fail("TLS: no server name");
       tls.async_handshake(asio::ssl::stream_base::client,
                           [self = this->shared_from_this()](error_code error) {
                             if (self->phase_ != phase::connecting) return;
@@ -214,9 +163,7 @@ private:
     stream_.control_callback([this](ws::frame_type kind, beast::string_view) {
       if (kind != ws::frame_type::close) events_->say(socket_alive{});
     });
-    const bool is_ipv6 = to_.host.find(':') != to_.host.npos;
-    const auto host = (is_ipv6 ? "[" + to_.host + "]" : to_.host) + ":" + to_.port;
-    stream_.async_handshake(host, to_.target, [self = this->shared_from_this()](error_code error) {
+    stream_.async_handshake(to_.authority(), to_.target, [self = this->shared_from_this()](error_code error) {
       if (self->phase_ != phase::connecting) return;
       if (error) return self->fail("handshake: " + error.message());
       self->phase_ = phase::open;
@@ -294,7 +241,7 @@ private:
                              executor>
       deadline_;
   Stream stream_;
-  address to_;
+  url to_;
   websocket_limits limits_;
   std::shared_ptr<outlet> events_;
   phase phase_ = phase::connecting;
@@ -328,28 +275,25 @@ private:
 } // namespace
 
 struct websocket_io::shared {
-  shared(asio::io_context& context, websocket_limits bounds) : io(context), limits(bounds) {
-    tls.set_default_verify_paths();
-    tls.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 |
-                    asio::ssl::context::no_tlsv1_1);
-  }
+  shared(asio::io_context& context, websocket_limits bounds) : io(context), limits(bounds) {}
 
   asio::io_context& io;
   websocket_limits limits;
-  asio::ssl::context tls{asio::ssl::context::tls_client};
+  asio::ssl::context tls = make_client_tls();
 };
 
 websocket_io::websocket_io(asio::io_context& io, websocket_limits limits)
     : shared_(std::make_unique<shared>(io, limits)) {}
 websocket_io::~websocket_io() = default;
 
-std::unique_ptr<websocket> websocket_io::open(std::string url, std::uint64_t number,
+std::unique_ptr<websocket> websocket_io::open(std::string address, std::uint64_t number,
                                               std::function<void(socket_event)> sink) {
   auto events = std::make_shared<outlet>(number, std::move(sink));
-  auto to = parse_url(url);
+  auto to = parse_url(address, "ws", "wss");
   if (!to) {
-    asio::post(shared_->io,
-               [events, url] { events->say(socket_closed{"not a ws:// or wss:// address: " + url}); });
+    asio::post(shared_->io, [events, address] {
+      events->say(socket_closed{"not a ws:// or wss:// address: " + address});
+    });
     return std::make_unique<handle>(nullptr, std::move(events));
   }
   std::shared_ptr<connection_base> made;

@@ -81,7 +81,10 @@ settings demo_settings(const private_redis& redis, const simulator& exchanges, b
   s.spool.max_bytes = std::size_t{64} << 20; // it is taken from the disk at once
   s.redis.url = redis.address();
   s.api.listen = "127.0.0.1:0";
-  for (auto x : all_exchanges) s.feeds.of[index_of(x)].url = exchanges.url(x, s.symbols.market);
+  for (auto x : all_exchanges) {
+    s.feeds.of[index_of(x)].url = exchanges.url(x, s.symbols.market);
+    s.feeds.of[index_of(x)].rest_url = exchanges.rest_url();
+  }
   if (!log_to_stderr) s.log.file = redis.folder() + "/breakwater.log";
   return s;
 }
@@ -121,8 +124,9 @@ int demo_command(const demo_options& options) {
   auto running = process::start(settings);
   if (!running) return refuse(running.error());
   std::printf("redis-server     %s (private, gone with this demo)\n", redis->socket_path().c_str());
-  std::printf("exchanges        Binance, Bybit, OKX and Kraken with invented prices, 127.0.0.1:%d\n",
-              exchanges.port());
+  std::printf(
+      "exchanges        Binance, Bybit, Coinbase, OKX and Kraken with invented prices, 127.0.0.1:%d\n",
+      exchanges.port());
   std::printf("merged records   %s\n", settings.aggregator.stream.c_str());
   std::printf("API              http://%s/health and /api/circuit-breaker/status\n\n",
               api_address(**running).c_str());

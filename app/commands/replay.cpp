@@ -94,7 +94,6 @@ int replay_command(const replay_command_options& options) {
         {"frames_per_s", rounded(static_cast<double>(count) / seconds)},
         {"records_per_s", rounded(static_cast<double>(published->records) / seconds)},
         {"candles", fact(*read, "candles")},
-        {"without_dialect", fact(*read, "without_dialect")},
         {"unreadable", unreadable},
         {"skipped", skipped},
         {"stream", settings->aggregator.stream}};

@@ -15,13 +15,12 @@ void print_config(const simulator& server, std::ostream& out) {
     const char* comment = kind == market::spot ? "" : "# ";
     if (kind == market::linear) out << "\n# for symbols.market = \"linear\":\n";
     for (auto x : all_exchanges) {
-      if (x == exchange::coinbase) continue; // neither simulated nor connected to yet
       const auto url = server.url(x, kind);
       out << comment << "[feeds." << to_string(x) << "]\n" << comment;
       if (url.empty())
-        out << "enabled = false  # not simulated\n";
+        out << "enabled = false  # the exchange has no such market\n";
       else
-        out << "url = \"" << url << "\"\n";
+        out << "url = \"" << url << "\"\n" << comment << "rest_url = \"" << server.rest_url() << "\"\n";
     }
   }
 }
@@ -60,8 +59,15 @@ int simulate_command(const simulate_options& options) {
   std::cout << (sent.frames_sent() > 0 ? ")" : "") << " on " << sent.connections << " connections; "
             << sent.acknowledgements << " subscriptions acknowledged, " << sent.refusals << " refused; "
             << sent.limit_cuts << " connections cut for breaking a limit, " << sent.slow_cuts
-            << " for not reading" << (sent.script_finished ? "; the frames file was sent to its end" : "")
-            << ".\n";
+            << " for not reading; " << sent.rest_answers << " requests for past candles"
+            << (sent.script_finished ? "; the frames file was sent to its end" : "") << ".\n";
+  const char* start = "Went wrong on purpose: ";
+  for (std::size_t i = 0; i < fault_count; ++i)
+    if (sent.faults[i] > 0) {
+      std::cout << start << to_string(static_cast<fault>(i)) << ' ' << sent.faults[i];
+      start = ", ";
+    }
+  if (start[0] == ',') std::cout << ".\n";
   std::cout.flush();
   return 0;
 }

@@ -1,4 +1,5 @@
 #include "app/simulator/dialects.hpp"
+#include "app/simulator/rate_limit.hpp"
 
 #include <utility>
 
@@ -25,7 +26,7 @@ private:
 
   /// Pings and pongs count like any other message; over the limit Binance hangs up without a word.
   bool admit(venue_reaction& out, wall_time now) override {
-    if (messages_.allow(now)) return true;
+    if (mood_ != mood::over_limit && messages_.allow(now)) return true;
     out.cut = "too many messages a second";
     return false;
   }
@@ -39,11 +40,13 @@ private:
   void on_request(json request, venue_reaction& out, wall_time now) override {
     std::string id = "null";
     if (json given; !request["id"].get(given)) id = simdjson::minify(given);
-    const auto refuse = [&](std::string_view why) {
-      out.texts.push_back(R"({"error":{"code":2,"msg":"Invalid request: )"s + std::string{why} +
-                          R"("},"id":)" + id + "}");
+    const auto error = [&](int code, const std::string& why) {
+      out.texts.push_back(R"({"error":{"code":)"s + std::to_string(code) + R"(,"msg":)" + in_quotes(why) +
+                          R"(},"id":)" + id + "}");
       ++out.refused;
     };
+    const auto refuse = [&](const char* why) { error(2, "Invalid request: "s + why); };
+    if (mood_ == mood::out_of_order) return error(1, "Internal error");
 
     std::string_view method;
     if (request["method"].get(method)) return refuse("missing field `method`");
@@ -103,7 +106,7 @@ private:
           R"(,"q":")" + fixed(candle.quote_volume, price) + R"(","V":")" + fixed(candle.volume / 2, amount) +
           R"(","Q":")" + fixed(candle.quote_volume / 2, price) + R"(","B":"0"}})";
       if (address_.envelope) data = R"({"stream":)"s + in_quotes(what.key) + R"(,"data":)" + data + "}";
-      send_frame(out, std::move(data));
+      send_frame(out, std::move(data), what.name);
     }
   }
 

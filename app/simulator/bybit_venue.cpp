@@ -44,6 +44,7 @@ private:
     if (request["op"].get(op)) op = "";
 
     if (op == "ping") return answer(out, true, "pong", id, op);
+    if (mood_ == mood::out_of_order) return answer(out, false, "error:system busy", id, op);
     if (op != "subscribe" && op != "unsubscribe") {
       out.texts.push_back(R"({"success":false,"ret_msg":"error:invalid op","conn_id":)"s +
                           in_quotes(connection_id_) + R"(,"request":{"op":)" + in_quotes(op) +
@@ -119,8 +120,10 @@ private:
       data += std::string{data.empty() ? "" : ","} + row_text(what, each);
       if (together && &each != &rows.back()) continue;
       const auto ts = std::to_string(epoch_ms(now));
-      send_frame(out, R"({"topic":)"s + in_quotes(what.key) + R"(,"type":"snapshot","ts":)" + ts +
-                          R"(,"data":[)" + data + "]}");
+      send_frame(out,
+                 R"({"topic":)"s + in_quotes(what.key) + R"(,"type":"snapshot","ts":)" + ts + R"(,"data":[)" +
+                     data + "]}",
+                 symbol_of(what.key));
       data.clear();
     }
   }
@@ -133,7 +136,7 @@ private:
            std::to_string(candle.start_ms + minute_ms - 1) + R"(,"interval":"1","open":")" +
            trimmed(candle.open, price) + R"(","close":")" + trimmed(candle.close, price) + R"(","high":")" +
            trimmed(candle.high, price) + R"(","low":")" + trimmed(candle.low, price) + R"(","volume":")" +
-           trimmed(candle.volume, 6) + R"(","turnover":")" + trimmed(candle.quote_volume, 8) +
+           trimmed(candle.volume, 8) + R"(","turnover":")" + trimmed(candle.quote_volume, 8) +
            R"(","confirm":)" + (closed ? "true" : "false") + R"(,"timestamp":)" + std::to_string(matched_ms) +
            "}";
   }

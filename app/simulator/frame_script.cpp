@@ -59,7 +59,13 @@ void name_stream(scripted_frame& out, element frame) {
     out.symbol = dialects::joined_name(name);
     return;
   }
-  case exchange::coinbase: return;
+  case exchange::coinbase: {
+    const auto product = text_of(frame["product_id"]);
+    if (text_of(frame["type"]) != "match" || product.empty()) return;
+    out.key.append("matches:").append(product);
+    out.symbol = dialects::joined_name(product);
+    return;
+  }
   }
 }
 

@@ -1,4 +1,5 @@
 #include "app/simulator/dialects.hpp"
+#include "app/simulator/rate_limit.hpp"
 
 #include <utility>
 
@@ -49,7 +50,8 @@ private:
     if (json given; !request["req_id"].get(given)) id = R"(,"req_id":)"s + simdjson::minify(given);
     std::string_view method;
     if (request["method"].get(method)) return refuse(out, "Malformed request", "", "", id, now);
-    if (!messages_.allow(now)) return refuse(out, "Exceeded msg rate", method, "", id, now);
+    if (mood_ == mood::over_limit || !messages_.allow(now))
+      return refuse(out, "Exceeded msg rate", method, "", id, now);
     if (method == "ping") {
       out.texts.push_back(R"({"method":"pong")"s + id + times(now) + "}");
       return;
@@ -74,6 +76,10 @@ private:
         continue;
       }
       const auto symbol = find(name);
+      if (mood_ == mood::out_of_order) {
+        refuse(out, "Service unavailable", method, name, id, now);
+        continue;
+      }
       if (!symbol) {
         refuse(out, "Currency pair not supported "s + std::string{name}, method, name, id, now);
         continue;
@@ -123,10 +129,7 @@ private:
 
   /// v2 knows BTC and DOGE, not v1's XBT and XDG. Each coin that trades against USDT trades against USD too.
   [[nodiscard]] std::optional<invented_market::symbol_id> find(std::string_view name) const {
-    if (name.find('/') == std::string_view::npos) return std::nullopt;
-    const auto symbol = joined_name(name);
-    if (auto found = market_.find(symbol)) return found;
-    return name.ends_with("/USD") ? market_.find(symbol + "T") : std::nullopt;
+    return dollar_market(market_, name, '/');
   }
 
   void send_snapshot(const std::string& key, wall_time now, venue_reaction& out) {
@@ -136,11 +139,12 @@ private:
       std::string data;
       for (auto past = minute - snapshot_minutes * minute_ms; past <= minute; past += minute_ms) {
         const auto each = candle_at(what, past, now);
+        if (each.candle.trades == 0) continue;
         data += std::string{data.empty() ? "" : ","} + row_text(what, each);
         what.minute = past;
         what.trades = each.candle.trades;
       }
-      send_frame(out, frame_text("snapshot", data, now));
+      send_frame(out, frame_text("snapshot", data, now), what.name);
     }
   }
 
@@ -150,8 +154,8 @@ private:
     for (const auto& each : rows) {
       const auto text = frame_text("update", row_text(what, each), now);
       // The same update can come twice.
-      if (scramble(each.candle.trades + *what.symbol) % 16 == 0) send_frame(out, text);
-      send_frame(out, text);
+      if (scramble(each.candle.trades + *what.symbol) % 16 == 0) send_frame(out, text, what.name);
+      send_frame(out, text, what.name);
     }
   }
 

@@ -8,6 +8,8 @@ namespace breakwater {
 namespace {
 
 constexpr std::int64_t tick_ms = 250;
+constexpr std::int64_t ticks_per_minute = minute_ms / tick_ms;
+constexpr std::int64_t quiet_of = 10; ///< So many minutes have the same number of quiet ones.
 
 /// The walk returns to the base price every 2^21 ticks (six days), so prices stay near what people expect.
 constexpr int walk_levels = 21;
@@ -74,7 +76,8 @@ double rounded(double value, int decimals) {
 
 } // namespace
 
-invented_market::invented_market(std::uint64_t seed, const std::vector<std::string>& symbols) {
+invented_market::invented_market(std::uint64_t seed, const std::vector<std::string>& symbols, int quiet)
+    : quiet_(quiet) {
   for (const auto& symbol : symbols) {
     const auto hash = hash_of(symbol);
     if (ids_.emplace(symbol, listings_.size()).second)
@@ -100,6 +103,44 @@ double invented_market::price_at(const listing& what, exchange from, std::int64_
   return what.base_price * std::exp(moved) * (1 + standing_offset[index_of(from)]);
 }
 
+bool invented_market::is_quiet(const listing& what, exchange from, std::int64_t minute) const {
+  if (quiet_ == 0 || (from != exchange::kraken && from != exchange::coinbase)) return false;
+  // The minutes of a block, in an order that differs from block to block; the first ones are quiet.
+  const auto drawn =
+      mix(mix(what.seed + 201 + index_of(from)) ^ static_cast<std::uint64_t>(minute / quiet_of));
+  return (minute % quiet_of * 7 + static_cast<std::int64_t>(drawn % quiet_of)) % quiet_of < quiet_;
+}
+
+std::int64_t invented_market::quiet_before(const listing& what, exchange from, std::int64_t minute) const {
+  if (quiet_ == 0) return 0;
+  auto count = minute / quiet_of * quiet_;
+  for (auto each = minute / quiet_of * quiet_of; each < minute; ++each) count += is_quiet(what, from, each);
+  return count;
+}
+
+std::int64_t invented_market::tick_of(wall_time now) noexcept { return epoch_ms(now) / tick_ms; }
+
+std::optional<invented_trade> invented_market::trade(exchange from, symbol_id symbol,
+                                                     std::int64_t tick) const {
+  const auto& what = listings_[symbol];
+  const auto minute = tick / ticks_per_minute;
+  if (is_quiet(what, from, minute)) return std::nullopt;
+  const auto dice = mix(mix(what.seed + 101 + index_of(from)) ^ static_cast<std::uint64_t>(tick));
+  const bool opens_minute = tick % ticks_per_minute == 0;
+  if (!opens_minute && from != exchange::coinbase && uniform(dice) >= 0.6) return std::nullopt;
+  const auto price = rounded(price_at(what, from, tick), price_decimals(from, symbol));
+  const auto worth = -1500 * std::log(1 - uniform(dice + 1)) + 10; // exponential: many small, few large
+  const auto id =
+      tick - (from == exchange::coinbase ? quiet_before(what, from, minute) * ticks_per_minute : 0);
+  return invented_trade{static_cast<std::uint64_t>(id), price, rounded(worth / price, 8),
+                        wall_time_from_ms(tick * tick_ms)};
+}
+
+invented_trade invented_market::last_trade(exchange from, symbol_id symbol, wall_time now) const {
+  for (auto tick = tick_of(now);; --tick)
+    if (auto found = trade(from, symbol, tick)) return *found;
+}
+
 invented_candle invented_market::candle(exchange from, symbol_id symbol, std::int64_t start_ms,
                                         wall_time now) {
   auto& what = listings_[symbol];
@@ -113,24 +154,17 @@ invented_candle invented_market::candle(exchange from, symbol_id symbol, std::in
     open.candle.first_trade = static_cast<std::uint64_t>(first_tick);
   }
 
-  const auto decimals = price_decimals(from, symbol);
-  const auto trade_seed = mix(what.seed + 101 + index_of(from));
   for (; open.ticks < until; ++open.ticks) {
-    const auto tick = first_tick + open.ticks;
-    const auto dice = mix(trade_seed ^ static_cast<std::uint64_t>(tick));
-    const bool trades = open.ticks == 0 || uniform(dice) < 0.6;
-    if (!trades) continue;
+    const auto happened = trade(from, symbol, first_tick + open.ticks);
+    if (!happened) continue;
     auto& candle = open.candle;
-    const auto price = rounded(price_at(what, from, tick), decimals);
-    const auto worth = -1500 * std::log(1 - uniform(dice + 1)) + 10; // exponential: many small, few large
-    const auto quantity = rounded(worth / price, 8);
-    if (candle.trades == 0) candle.open = candle.high = candle.low = price;
-    candle.high = std::max(candle.high, price);
-    candle.low = std::min(candle.low, price);
-    candle.close = price;
-    candle.volume = rounded(candle.volume + quantity, 8);
-    candle.quote_volume = rounded(candle.quote_volume + quantity * price, 8);
-    candle.last_trade_at = wall_time_from_ms(tick * tick_ms);
+    if (candle.trades == 0) candle.open = candle.high = candle.low = happened->price;
+    candle.high = std::max(candle.high, happened->price);
+    candle.low = std::min(candle.low, happened->price);
+    candle.close = happened->price;
+    candle.volume = rounded(candle.volume + happened->quantity, 8);
+    candle.quote_volume = rounded(candle.quote_volume + happened->quantity * happened->price, 8);
+    candle.last_trade_at = happened->at;
     ++candle.trades;
   }
   return open.candle;

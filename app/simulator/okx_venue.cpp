@@ -1,4 +1,5 @@
 #include "app/simulator/dialects.hpp"
+#include "app/simulator/rate_limit.hpp"
 
 #include <array>
 #include <cstdio>
@@ -13,9 +14,6 @@ using namespace std::chrono_literals;
 using namespace std::string_literals;
 
 constexpr std::size_t most_request_bytes = 64 * 1024;
-/// Base currency in one contract. OKX has one per instrument; here one serves all, so that contracts differ
-/// from coins.
-constexpr double contract_size = 0.01;
 constexpr std::string_view swap = "-SWAP";
 
 class okx_venue final : public venue {
@@ -45,7 +43,9 @@ private:
 
     std::string_view op;
     if (request["op"].get(op) || (op != "subscribe" && op != "unsubscribe")) return invalid();
-    if (!requests_.allow(now)) return refuse(out, "60014", "Requests too frequent", id);
+    if (mood_ == mood::over_limit || !requests_.allow(now))
+      return refuse(out, "60014", "Requests too frequent", id);
+    if (mood_ == mood::out_of_order) return refuse(out, "63999", "Internal system error", id);
     simdjson::dom::array args;
     if (text.size() > most_request_bytes || request["args"].get(args) || args.size() == 0) return invalid();
     for (auto arg : args) {
@@ -98,13 +98,14 @@ private:
     const int price = market_.price_decimals(address_.from, *what.symbol);
     for (const auto& [candle, closed] : rows) {
       const auto coins = trimmed(candle.volume, 8);
-      const auto amount = what.name.ends_with(swap) ? trimmed(candle.volume / contract_size, 2) : coins;
-      send_frame(out, R"({"arg":{"channel":"candle1m","instId":)"s + in_quotes(what.name) +
-                          R"(},"data":[[")" + std::to_string(candle.start_ms) + R"(",")" +
-                          trimmed(candle.open, price) + R"(",")" + trimmed(candle.high, price) + R"(",")" +
-                          trimmed(candle.low, price) + R"(",")" + trimmed(candle.close, price) + R"(",")" +
-                          amount + R"(",")" + coins + R"(",")" + trimmed(candle.quote_volume, 8) + R"(",")" +
-                          (closed ? "1" : "0") + R"("]]})");
+      const auto amount = what.name.ends_with(swap) ? trimmed(candle.volume / okx_contract_size, 2) : coins;
+      send_frame(out,
+                 R"({"arg":{"channel":"candle1m","instId":)"s + in_quotes(what.name) + R"(},"data":[[")" +
+                     std::to_string(candle.start_ms) + R"(",")" + trimmed(candle.open, price) + R"(",")" +
+                     trimmed(candle.high, price) + R"(",")" + trimmed(candle.low, price) + R"(",")" +
+                     trimmed(candle.close, price) + R"(",")" + amount + R"(",")" + coins + R"(",")" +
+                     trimmed(candle.quote_volume, 8) + R"(",")" + (closed ? "1" : "0") + R"("]]})",
+                 what.name);
     }
   }
 

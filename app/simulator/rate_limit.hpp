@@ -2,6 +2,7 @@
 
 #include "messages/time.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <deque>
@@ -25,6 +26,26 @@ private:
   std::size_t count_;
   std::chrono::milliseconds window_;
   std::deque<wall_time> recent_; ///< Never longer than count_.
+};
+
+/// `per_second` events a second, saved up to `most` by who was quiet.
+class burst_limit {
+public:
+  burst_limit(double per_second, double most) : per_second_(per_second), most_(most), left_(most) {}
+
+  /// As rate_limit::allow.
+  [[nodiscard]] bool allow(wall_time now) {
+    const auto passed = std::chrono::duration<double>{now - filled_at_}.count();
+    if (passed > 0) left_ = std::min(most_, left_ + passed * per_second_);
+    filled_at_ = now;
+    if (left_ < 1) return false;
+    left_ -= 1;
+    return true;
+  }
+
+private:
+  double per_second_, most_, left_;
+  wall_time filled_at_{};
 };
 
 } // namespace breakwater

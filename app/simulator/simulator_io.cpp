@@ -1,7 +1,8 @@
 #include "app/simulator/simulator_io.hpp"
 
 #include "app/simulator/frame_script.hpp"
-#include "app/simulator/market.hpp"
+#include "app/simulator/simulated_connection.hpp"
+#include "app/simulator/simulated_exchanges.hpp"
 #include "app/simulator/venue.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -60,11 +61,11 @@ std::optional<listen_address> parse_listen(const std::string& text) {
 /// What the server knows of a connection, plain or with TLS.
 struct client {
   virtual ~client() = default;
-  /// Sends what `reaction` holds and ends the connection if it says so.
-  virtual void perform(venue_reaction reaction) = 0;
+  /// Sends what is to be sent and ends the connection if that is to be.
+  virtual void perform(wire_actions what) = 0;
   /// The regular look at the clock.
   virtual void tick(wall_time now) = 0;
-  [[nodiscard]] virtual venue* side() noexcept = 0; ///< nullptr: the handshake is under way.
+  [[nodiscard]] virtual simulated_connection* side() noexcept = 0; ///< nullptr: the handshake is under way.
 };
 
 } // namespace
@@ -75,9 +76,7 @@ public:
       : options_(options),
         script_(std::move(script)),
         invents_(options.frames_file.empty()),
-        market_(options.seed, listed_symbols()) {
-    for (auto x : all_exchanges) connects_.push_back(connect_limit(x));
-  }
+        exchanges_(options_with_symbols(), options.wall()) {}
 
   ~server() {
     io_.stop();
@@ -115,29 +114,35 @@ public:
   void count(F change) {
     const std::lock_guard lock{mutex_};
     change(statistics_);
+    statistics_.faults = exchanges_.faults_done();
   }
   [[nodiscard]] const simulator_options& options() const noexcept { return options_; }
   [[nodiscard]] wall_time now() const { return options_.wall(); }
 
-  /// Judges a handshake: the venue it reaches, or the HTTP status that refuses it.
-  std::unique_ptr<venue> admit(const http::request<http::empty_body>& request, http::status& refusal) {
-    refusal = http::status::upgrade_required;
-    if (!websocket::is_upgrade(request)) return nullptr;
-    refusal = http::status::not_found;
-    auto address = parse_venue_address({request.target().data(), request.target().size()});
-    if (!address) return nullptr;
-    refusal = http::status::too_many_requests;
-    if (clients_.size() > most_connections || !connects_[index_of(address->from)].allow(now()))
-      return nullptr;
-    return venue::make(std::move(*address), market_, ++connections_, options_.interval, invents_);
+  /// Judges a handshake.
+  simulated_exchanges::admission admit(const http::request<http::empty_body>& request) {
+    if (!websocket::is_upgrade(request)) return {nullptr, {.status = 426, .body = {}}};
+    if (clients_.size() > most_connections) return {nullptr, {.status = 429, .body = {}}};
+    return exchanges_.connect(target_of(request), now());
+  }
+
+  /// Answers a request for past candles; nullopt: it is none.
+  std::optional<rest_answer> answer(const http::request<http::empty_body>& request) {
+    if (request.method() != http::verb::get || websocket::is_upgrade(request)) return std::nullopt;
+    return exchanges_.get(target_of(request), now());
   }
 
 private:
-  std::vector<std::string> listed_symbols() const {
-    if (invents_) return options_.symbols;
-    std::vector<std::string> symbols;
-    for (const auto& frame : script_.frames) symbols.push_back(frame.symbol);
-    return symbols;
+  static std::string_view target_of(const http::request<http::empty_body>& request) {
+    return {request.target().data(), request.target().size()};
+  }
+
+  simulator_options options_with_symbols() const {
+    auto options = options_;
+    if (invents_) return options;
+    options.symbols.clear();
+    for (const auto& frame : script_.frames) options.symbols.push_back(frame.symbol);
+    return options;
   }
 
   void accept();
@@ -152,6 +157,7 @@ private:
       const std::vector<std::shared_ptr<client>> present{clients_.begin(), clients_.end()};
       for (const auto& each : present) each->tick(at);
       if (!invents_) play(present, at);
+      count([](auto&) {}); // faults that say nothing
       tick();
     });
   }
@@ -160,7 +166,7 @@ private:
   void play(const std::vector<std::shared_ptr<client>>& present, wall_time at) {
     if (!script_started_at_) {
       const bool awaited = std::any_of(present.begin(), present.end(), [](const auto& each) {
-        return each->side() && each->side()->has_subscriptions();
+        return each->side() && each->side()->side().has_subscriptions();
       });
       if (!awaited) return;
       script_started_at_ = at + script_delay;
@@ -185,9 +191,7 @@ private:
   asio::steady_timer timer_{io_}; ///< Of tick().
   asio::steady_timer retry_{io_}; ///< Of accept().
   std::uint16_t port_ = 0;
-  invented_market market_;
-  std::vector<rate_limit> connects_; ///< By index_of(exchange).
-  std::uint64_t connections_ = 0;
+  simulated_exchanges exchanges_; ///< On the server's thread only.
   std::set<std::shared_ptr<client>> clients_;
   std::optional<wall_time> script_started_at_;
   std::size_t next_frame_ = 0;
@@ -221,17 +225,17 @@ public:
     }
   }
 
-  void perform(venue_reaction reaction) override {
+  void perform(wire_actions what) override {
     if (closing_) return;
-    const bool cut = !reaction.cut.empty();
-    if (!reaction.texts.empty() || cut)
+    const bool ends = what.end != wire_actions::ending::none;
+    if (!what.texts.empty() || ends)
       owner_.count([&](auto& s) {
-        s.frames[index_of(side_->from())] += reaction.frames;
-        s.acknowledgements += reaction.granted;
-        s.refusals += reaction.refused;
-        if (cut) ++s.limit_cuts;
+        s.frames[index_of(side_->side().from())] += what.frames;
+        s.acknowledgements += what.granted;
+        s.refusals += what.refused;
+        if (what.broke_limit) ++s.limit_cuts;
       });
-    for (auto& text : reaction.texts) {
+    for (auto& text : what.texts) {
       queued_bytes_ += text.size();
       queue_.push_back(std::move(text));
     }
@@ -240,22 +244,31 @@ public:
       return end();
     }
     write();
-    if (cut) close(reaction.cut);
+    switch (what.end) {
+    case wire_actions::ending::none: return;
+    case wire_actions::ending::close: return close(what.code, what.reason);
+    case wire_actions::ending::reset: {
+      boost::system::error_code ignored;
+      beast::get_lowest_layer(socket_).socket().set_option(asio::socket_base::linger{true, 0}, ignored);
+      return end();
+    }
+    case wire_actions::ending::cut: return end();
+    }
   }
 
   void tick(wall_time now) override {
     if (!side_ || closing_) return;
-    if (side_->ping_interval() > 0ms) {
+    if (side_->side().ping_interval() > 0ms) {
       if (unanswered_since_ && now - *unanswered_since_ > pong_within) {
         owner_.count([](auto& s) { ++s.limit_cuts; });
-        return close("no pong");
+        return close(websocket::close_code::policy_error, "no pong");
       }
       if (ping_due_ <= now && !pinging_) ping(now);
     }
     perform(side_->frames_due(now));
   }
 
-  venue* side() noexcept override { return side_.get(); }
+  simulated_connection* side() noexcept override { return side_.get(); }
 
 private:
   std::shared_ptr<connection> self() { return this->shared_from_this(); }
@@ -269,9 +282,18 @@ private:
   }
 
   void answer_request() {
-    http::status refusal{};
-    auto side = owner_.admit(request_, refusal);
-    if (!side) return refuse(refusal);
+    if (auto past = owner_.answer(request_)) {
+      owner_.count([](auto& s) { ++s.rest_answers; });
+      return answer(static_cast<http::status>(past->status), std::move(past->body), "application/json",
+                    past->retry_after_s);
+    }
+    auto [side, refusal] = owner_.admit(request_);
+    if (!side) {
+      owner_.count([](auto& s) { ++s.refused_connects; });
+      const auto status = static_cast<http::status>(refusal.status);
+      return answer(status, std::string{http::obsolete_reason(status)} + "\n", "text/plain",
+                    refusal.retry_after_s);
+    }
     beast::get_lowest_layer(socket_).expires_never(); // the WebSocket has timeouts of its own
     websocket::stream_base::timeout timeouts{};
     timeouts.handshake_timeout = handshake_timeout;
@@ -287,22 +309,24 @@ private:
                          });
   }
 
-  void refuse(http::status status) {
-    owner_.count([](auto& s) { ++s.refused_connects; });
-    refusal_ = {status, request_.version()};
-    refusal_.keep_alive(false);
-    refusal_.body() = std::string{http::obsolete_reason(status)} + "\n";
-    refusal_.prepare_payload();
-    http::async_write(socket_.next_layer(), refusal_,
+  /// Answers without a WebSocket, and hangs up.
+  void answer(http::status status, std::string body, const char* type, int retry_after_s) {
+    answer_ = {status, request_.version()};
+    answer_.keep_alive(false);
+    answer_.set(http::field::content_type, type);
+    if (retry_after_s > 0) answer_.set(http::field::retry_after, std::to_string(retry_after_s));
+    answer_.body() = std::move(body);
+    answer_.prepare_payload();
+    http::async_write(socket_.next_layer(), answer_,
                       [me = self()](boost::system::error_code, std::size_t) { me->end(); });
   }
 
-  void opened(std::unique_ptr<venue> side) {
+  void opened(std::unique_ptr<simulated_connection> side) {
     side_ = std::move(side);
     owner_.count([](auto& s) { ++s.connections, ++s.connections_open; });
     buffer_.consume(buffer_.size());
     const auto now = owner_.now();
-    ping_due_ = now + side_->ping_interval();
+    ping_due_ = now + side_->side().ping_interval();
     perform(side_->on_open(now));
     read();
   }
@@ -338,7 +362,7 @@ private:
 
   void ping(wall_time now) {
     pinging_ = true;
-    ping_due_ = now + side_->ping_interval();
+    ping_due_ = now + side_->side().ping_interval();
     if (!unanswered_since_) unanswered_since_ = now;
     socket_.async_ping({}, [me = self()](boost::system::error_code error) {
       me->pinging_ = false;
@@ -348,10 +372,10 @@ private:
 
   /// The exchange hangs up in good order; a client that does not answer the close is cut after the handshake
   /// timeout.
-  void close(const std::string& why) {
+  void close(std::uint16_t code, const std::string& why) {
     if (closing_) return;
     closing_ = true;
-    socket_.async_close({websocket::close_code::policy_error, why.substr(0, 120)},
+    socket_.async_close({static_cast<websocket::close_code>(code), why.substr(0, 120)},
                         [me = self()](boost::system::error_code) { me->end(); });
   }
 
@@ -365,8 +389,8 @@ private:
   websocket::stream<Stream> socket_;
   beast::flat_buffer buffer_{most_message_bytes};
   http::request<http::empty_body> request_;
-  http::response<http::string_body> refusal_;
-  std::unique_ptr<venue> side_;
+  http::response<http::string_body> answer_;
+  std::unique_ptr<simulated_connection> side_;
   std::deque<std::string> queue_; ///< Bounded by simulator_options::queue_bytes.
   std::size_t queued_bytes_ = 0;
   bool writing_ = false;
@@ -407,6 +431,8 @@ result<done> simulator::start() {
                    "'" + options_.listen + "' is not an address such as 127.0.0.1:9001"};
   if (options_.interval < 10ms || options_.interval > 1min)
     return failure{errc::config_invalid, "the interval is outside 10 ms..1 min"};
+  if (options_.quiet_minutes < 0 || options_.quiet_minutes > 9)
+    return failure{errc::config_invalid, "the quiet minutes are outside 0..9"};
   if (!(options_.speed > 0)) return failure{errc::config_invalid, "the speed is not above 0"};
   if (options_.certificate_file.empty() != options_.private_key_file.empty())
     return failure{errc::config_invalid, "a certificate and a private key come together or not at all"};
@@ -445,11 +471,18 @@ std::uint16_t simulator::port() const noexcept { return server_ ? server_->port(
 std::string simulator::url(exchange from, market kind) const {
   const auto path = venue_path(from, kind);
   if (path.empty()) return {};
+  return address("ws") + std::string{path};
+}
+
+std::string simulator::rest_url() const { return address("http"); }
+
+/// With "s" behind the scheme where the server speaks TLS.
+std::string simulator::address(const char* scheme) const {
   auto host = options_.listen.substr(0, options_.listen.rfind(':'));
   if (host == "0.0.0.0") host = "127.0.0.1";
   if (host == "[::]") host = "[::1]";
-  return (options_.certificate_file.empty() ? "ws://" : "wss://") + host + ":" + std::to_string(port()) +
-         std::string{path};
+  return std::string{scheme} + (options_.certificate_file.empty() ? "" : "s") + "://" + host + ":" +
+         std::to_string(port());
 }
 
 simulator_statistics simulator::statistics() const {

@@ -22,7 +22,9 @@ struct simulator_statistics {
   std::uint64_t limit_cuts = 0;       ///< Connections ended because the client broke a documented limit.
   std::uint64_t slow_cuts = 0;        ///< Connections ended because the client did not read.
   std::array<std::uint64_t, exchange_count> frames{}; ///< Market data frames queued, by index_of(exchange).
-  bool script_finished = false;                       ///< The frames file was sent to its end.
+  std::uint64_t rest_answers = 0;                     ///< Requests for past candles, also those refused.
+  fault_counts faults{};        ///< What went wrong on purpose, by fault: frames, answers, connections.
+  bool script_finished = false; ///< The frames file was sent to its end.
 
   [[nodiscard]] std::uint64_t frames_sent() const noexcept {
     std::uint64_t sum = 0;
@@ -32,7 +34,8 @@ struct simulator_statistics {
 };
 
 /// The exchanges' side of the WebSockets: one server, the exchange chosen by the request path as in the real
-/// URLs. Has one thread of its own between start() and stop().
+/// URLs, and their past candles over HTTP on the same port. Has one thread of its own between start() and
+/// stop().
 class simulator {
 public:
   explicit simulator(simulator_options options = {});
@@ -47,11 +50,15 @@ public:
   void stop(); ///< Cuts all connections and ends the thread. Harmless when not started.
 
   [[nodiscard]] std::uint16_t port() const noexcept; ///< The bound one; 0 before start().
-  /// What to write as feeds.<from>.url. Empty for exchanges that are not simulated (coinbase).
+  /// What to write as feeds.<from>.url. Empty for markets the exchange does not have.
   [[nodiscard]] std::string url(exchange from, market kind = market::spot) const;
+  /// What to write as feeds.<x>.rest_url, the same for all.
+  [[nodiscard]] std::string rest_url() const;
   [[nodiscard]] simulator_statistics statistics() const; ///< From any thread.
 
 private:
+  [[nodiscard]] std::string address(const char* scheme) const;
+
   class server;
   simulator_options options_;
   std::unique_ptr<server> server_;

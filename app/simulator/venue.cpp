@@ -72,6 +72,7 @@ std::optional<venue_address> parse_venue_address(std::string_view target) {
     return venue_address{.from = exchange::bybit, .kind = market::linear, .streams = {}};
   if (path == "/ws/v5/business") return venue_address{.from = exchange::okx, .streams = {}};
   if (path == "/ws/v5/public") return venue_address{.from = exchange::okx, .candles = false, .streams = {}};
+  if (path == "/coinbase") return venue_address{.from = exchange::coinbase, .streams = {}};
   if (path == "/v2") return venue_address{.from = exchange::kraken, .streams = {}};
   return parse_binance_address(path, query);
 }
@@ -82,20 +83,9 @@ std::string_view venue_path(exchange from, market kind) noexcept {
   case exchange::bybit: return kind == market::spot ? "/v5/public/spot" : "/v5/public/linear";
   case exchange::okx: return "/ws/v5/business";
   case exchange::kraken: return kind == market::spot ? "/v2" : "";
-  case exchange::coinbase: break; // comes with its candles built from matches
+  case exchange::coinbase: return kind == market::spot ? "/coinbase" : ""; // the real address has no path
   }
   return "";
-}
-
-rate_limit connect_limit(exchange from) {
-  switch (from) {
-  case exchange::binance: return {300, 5min};
-  case exchange::bybit: return {500, 5min};
-  case exchange::okx: return {3, 1s};
-  case exchange::kraken: return {150, 10min};
-  case exchange::coinbase: break;
-  }
-  return {8, 1s};
 }
 
 std::unique_ptr<venue> venue::make(venue_address address, invented_market& shared, std::uint64_t connection,
@@ -106,7 +96,7 @@ std::unique_ptr<venue> venue::make(venue_address address, invented_market& share
     case exchange::bybit: return dialects::make_bybit(std::move(address), shared, connection);
     case exchange::okx: return dialects::make_okx(std::move(address), shared, connection);
     case exchange::kraken: return dialects::make_kraken(std::move(address), shared, connection);
-    case exchange::coinbase: break;
+    case exchange::coinbase: return dialects::make_coinbase(std::move(address), shared, connection);
     }
     return nullptr;
   }();
@@ -132,9 +122,10 @@ venue_reaction venue::on_open(wall_time now) {
   return out;
 }
 
-venue_reaction venue::on_text(std::string_view text, wall_time now) {
+venue_reaction venue::on_text(std::string_view text, wall_time now, mood how) {
   venue_reaction out;
   active_at_ = now;
+  mood_ = how;
   if (!admit(out, now)) return out;
   json request;
   if (parser_.parse(text.data(), text.size()).get(request) || !request.is_object())
@@ -146,6 +137,7 @@ venue_reaction venue::on_text(std::string_view text, wall_time now) {
 
 venue_reaction venue::on_control(wall_time now) {
   venue_reaction out;
+  mood_ = mood::well;
   // A WebSocket ping does not count against idleness: these exchanges want to see their own kind.
   admit_control(out, now);
   return out;
@@ -165,6 +157,16 @@ venue_reaction venue::frames_due(wall_time now) {
   return out;
 }
 
+wall_time venue::next_due() const {
+  auto due = idle_limit() > 0ms ? active_at_ + idle_limit() : wall_time::max();
+  if (subscriptions_.empty()) return due;
+  due = std::min(due, heartbeat_due_);
+  if (invents_ && address_.candles)
+    for (const auto& what : subscriptions_)
+      if (what.symbol) due = std::min(due, what.due);
+  return due;
+}
+
 venue_reaction venue::on_scripted(const scripted_frame& frame, wall_time now) {
   venue_reaction out;
   if (frame.from != address_.from || !subscribed(frame.key)) return out;
@@ -172,7 +174,8 @@ venue_reaction venue::on_scripted(const scripted_frame& frame, wall_time now) {
   const bool wrapped = address_.from == exchange::binance && address_.envelope;
   send_frame(out,
              wrapped ? "{\"stream\":" + dialects::in_quotes(frame.key).append(",\"data\":") + frame.text + "}"
-                     : frame.text);
+                     : frame.text,
+             frame.symbol);
   return out;
 }
 
@@ -186,12 +189,12 @@ void venue::print_due(subscription& what, wall_time now, venue_reaction& out) {
       rows.push_back(candle_at(what, ended, now));
   auto open = candle_at(what, minute, now);
   const bool changed = what.minute != minute || what.trades != open.candle.trades;
-  if (changed) {
-    what.minute = minute;
-    what.trades = open.candle.trades;
-    rows.push_back(std::move(open));
-    print(what, rows, now, out);
-  }
+  if (!changed) return;
+  what.minute = minute;
+  what.trades = open.candle.trades;
+  rows.push_back(std::move(open));
+  std::erase_if(rows, [](const row& each) { return each.candle.trades == 0; }); // quiet minutes
+  if (!rows.empty()) print(what, rows, now, out);
 }
 
 venue::row venue::candle_at(const subscription& what, std::int64_t start_ms, wall_time now) const {
@@ -223,9 +226,9 @@ bool venue::unsubscribe(const std::string& key) {
   return true;
 }
 
-void venue::send_frame(venue_reaction& out, std::string text) {
+void venue::send_frame(venue_reaction& out, std::string text, const std::string& symbol) {
+  out.data.push_back({out.texts.size(), symbol});
   out.texts.push_back(std::move(text));
-  ++out.frames;
 }
 
 namespace dialects {
@@ -275,6 +278,15 @@ std::string joined_name(std::string_view name) {
     joined += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
   }
   return joined;
+}
+
+std::optional<invented_market::symbol_id> dollar_market(const invented_market& in, std::string_view name,
+                                                        char separator) {
+  const auto at = name.find(separator);
+  if (at == std::string_view::npos) return std::nullopt;
+  const auto symbol = joined_name(name);
+  if (auto found = in.find(symbol)) return found;
+  return name.substr(at + 1) == "USD" ? in.find(symbol + "T") : std::nullopt;
 }
 
 } // namespace dialects

@@ -2,7 +2,6 @@
 
 #include "app/simulator/frame_script.hpp"
 #include "app/simulator/market.hpp"
-#include "app/simulator/rate_limit.hpp"
 #include "config/settings.hpp"
 #include "messages/exchange.hpp"
 #include "messages/time.hpp"
@@ -38,13 +37,22 @@ std::optional<venue_address> parse_venue_address(std::string_view target);
 /// The path a client of `from` needs for candles of `kind`; empty: not simulated.
 std::string_view venue_path(exchange from, market kind) noexcept;
 
-/// How often one client may connect to `from`.
-rate_limit connect_limit(exchange from);
+/// How an exchange takes a request.
+enum class mood : std::uint8_t {
+  well,
+  over_limit,   ///< As if the client had broken its limit of requests.
+  out_of_order, ///< It refuses, through no fault of the client.
+};
 
 /// What the exchange does in answer to something.
 struct venue_reaction {
+  /// One of `texts` that is market data.
+  struct data_text {
+    std::size_t at = 0; ///< Index into texts.
+    std::string symbol; ///< The exchange's name of what it is about.
+  };
   std::vector<std::string> texts; ///< To send, in order.
-  std::size_t frames = 0;         ///< How many of them are market data.
+  std::vector<data_text> data;    ///< In the order of texts.
   std::size_t granted = 0;        ///< Subscriptions acknowledged.
   std::size_t refused = 0;        ///< Requests, or parts of them, answered with an error.
   std::string cut;                ///< Not empty: the exchange ends the connection, for this reason.
@@ -63,17 +71,20 @@ public:
   /// The client is connected.
   venue_reaction on_open(wall_time now);
   /// The client sent a text message.
-  venue_reaction on_text(std::string_view text, wall_time now);
+  venue_reaction on_text(std::string_view text, wall_time now, mood how = mood::well);
   /// The client sent a WebSocket ping or pong.
   venue_reaction on_control(wall_time now);
   /// What is due by now: candles, heartbeats, the end of an idle connection. To be asked several times an
   /// interval.
   venue_reaction frames_due(wall_time now);
+  /// When frames_due is worth asking again; it may be asked at any time.
+  [[nodiscard]] wall_time next_due() const;
 
   /// A frame from a file is due: it goes to a client that subscribed to its stream.
   venue_reaction on_scripted(const scripted_frame& frame, wall_time now);
   [[nodiscard]] bool has_subscriptions() const noexcept { return !subscriptions_.empty(); }
   [[nodiscard]] exchange from() const noexcept { return address_.from; }
+  [[nodiscard]] const venue_address& address() const noexcept { return address_; }
   /// Of the server's WebSocket pings; 0: it sends none.
   [[nodiscard]] std::chrono::milliseconds ping_interval() const noexcept;
 
@@ -95,7 +106,8 @@ protected:
   venue(venue_address address, invented_market& shared, std::uint64_t connection);
 
   virtual void greet(venue_reaction& /*out*/, wall_time /*now*/) {}
-  /// Every message, before it is read; false: the limit is broken and `out` says what follows.
+  /// Every message, before it is read; false: the limit is broken and `out` says what follows. The mood
+  /// tells both this and on_request what to do.
   virtual bool admit(venue_reaction& /*out*/, wall_time /*now*/) { return true; }
   /// Answers a message that is not JSON.
   virtual void on_other_text(std::string_view text, venue_reaction& out, wall_time now) = 0;
@@ -114,7 +126,7 @@ protected:
   subscription& subscribe(std::string key, std::string name, std::optional<invented_market::symbol_id> symbol,
                           wall_time now);
   bool unsubscribe(const std::string& key);
-  static void send_frame(venue_reaction& out, std::string text);
+  static void send_frame(venue_reaction& out, std::string text, const std::string& symbol);
   [[nodiscard]] row candle_at(const subscription& what, std::int64_t start_ms, wall_time now) const;
 
   const venue_address address_;
@@ -122,7 +134,8 @@ protected:
   const std::uint64_t connection_;
   std::chrono::milliseconds interval_{250};
   bool invents_ = true;
-  wall_time active_at_{}; ///< The last message or frame that counts against idleness.
+  mood mood_ = mood::well; ///< Of the message at hand.
+  wall_time active_at_{};  ///< The last message or frame that counts against idleness.
   std::vector<subscription> subscriptions_;
 
 private:

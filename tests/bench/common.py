@@ -130,7 +130,7 @@ def file_system(folder):
 def write_config(folder, redis, name="breakwater", *, sync="batch", max_bytes=1024 * MIB, process="", aggregator=""):
     """A config without API and feeds, with a data_dir of its own in `folder`; returns its path."""
     path = folder / f"{name}.toml"
-    feeds = "".join(f"[feeds.{exchange}]\nenabled = false\n" for exchange in EXCHANGES if exchange != "coinbase")
+    feeds = "".join(f"[feeds.{exchange}]\nenabled = false\n" for exchange in EXCHANGES)
     path.write_text(
         f'[process]\ndata_dir = "{data_dir(path)}"\n{process}\n[redis]\nurl = "{redis.unix_url}"\n'
         f'[aggregator]\nmaxlen = {MAXLEN}\n{aggregator}\n{spool_table(sync, max_bytes)}'

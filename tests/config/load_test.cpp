@@ -207,6 +207,40 @@ BOOST_AUTO_TEST_CASE(values_must_fit_together) {
       {"feeds.okx.url = \"https://x\"",
        "f.toml:1:17: feeds.okx.url = \"https://x\" must start with ws:// or wss://"},
       {"feeds.okx.url = \"ws:///path\"", "f.toml:1:17: feeds.okx.url = \"ws:///path\" names no host"},
+      {"feeds.okx.url = \"ws://h:0\"",
+       "f.toml:1:17: feeds.okx.url = \"ws://h:0\" has a port outside 1..65535"},
+      {"feeds.okx.url = \"ws://::1/x\"",
+       "f.toml:1:17: feeds.okx.url = \"ws://::1/x\" must have an IPv6 address in brackets, such as [::1]"},
+      {"feeds.okx.url = \"ws://me:pw@h\"",
+       "f.toml:1:17: feeds.okx.url = \"ws://***@h\" must not name a user or password"},
+      {"feeds.okx.url = \"ws://h/a b\"",
+       "f.toml:1:17: feeds.okx.url = \"ws://h/a b\" may hold printable ASCII only, and no blanks"},
+      {"feeds.okx.url = \"ws://h/#x\"", "f.toml:1:17: feeds.okx.url = \"ws://h/#x\" must not have a # part"},
+      {"feeds.okx.rest_url = \"wss://h\"",
+       "f.toml:1:22: feeds.okx.rest_url = \"wss://h\" must start with http:// or https://"},
+      {"feeds.okx.rest_url = \"h.example\"",
+       "f.toml:1:22: feeds.okx.rest_url = \"h.example\" must start with http:// or https://"},
+      {"feeds.okx.rest_url = \"https://\"", "f.toml:1:22: feeds.okx.rest_url = \"https://\" names no host"},
+      {"feeds.okx.rest_url = \"https://h:x\"",
+       "f.toml:1:22: feeds.okx.rest_url = \"https://h:x\" has a port outside 1..65535"},
+      {"feeds.okx.rest_url = \"https://h/\"",
+       "f.toml:1:22: feeds.okx.rest_url = \"https://h/\" must end behind host and port: the path is the "
+       "exchange's"},
+      {"feeds.okx.rest_url = \"https://h?a=b\"",
+       "f.toml:1:22: feeds.okx.rest_url = \"https://h?a=b\" must end behind host and port: the path is the "
+       "exchange's"},
+      {"feeds.quality_stream = \"quantum:stream:exchange.normalized\"",
+       "f.toml:1:24: feeds.quality_stream and aggregator.stream are both "
+       "\"quantum:stream:exchange.normalized\": markers need a stream of their own"},
+      {"aggregator.raw_stream = \"x\"\nfeeds.quality_stream = \"x\"",
+       "f.toml:2:24: feeds.quality_stream and aggregator.raw_stream are both \"x\": markers need a stream of "
+       "their own"},
+      {"breaker.orders.result_stream = \"quantum:stream:exchange.quality\"",
+       "f.toml:1:32: feeds.quality_stream and breaker.orders.result_stream are both "
+       "\"quantum:stream:exchange.quality\": markers need a stream of their own"},
+      {"symbols.universe_key = \"quantum:stream:exchange.quality\"",
+       "f.toml:1:24: symbols.universe_key and feeds.quality_stream are both "
+       "\"quantum:stream:exchange.quality\": the universe is a text and no stream"},
       {"feeds.okx.symbols = { btc = \"x\" }",
        "f.toml:1:23: feeds.okx.symbols: \"btc\" is no symbol of ours, such as BTCUSDT"},
       {"feeds.okx.symbols = { BTCUSDT = \"\" }",
@@ -234,21 +268,31 @@ BOOST_AUTO_TEST_CASE(what_is_odd_but_usable_is_a_warning) {
       {"[[bridge]]\nname = \"a\"\n[[bridge]]\nname = \"b\"",
        "warning: f.toml:2:1: bridge.name is reserved for a later version and has no effect yet\n"
        "warning: f.toml:4:1: bridge.name is reserved for a later version and has no effect yet"},
-      {"[feeds.coinbase]\nenabled = true",
-       "warning: f.toml:2:1: feeds.coinbase.enabled is reserved for a later version and has no effect yet"},
       {"[breaker.orders]\nalways_pass_actions = [\"CLOSE\"]",
        "warning: f.toml:2:1: breaker.orders.always_pass_actions is reserved for a later version and has no "
        "effect yet"},
       {"symbols.list = []", "warning: f.toml:1:16: symbols.list is empty: nothing is followed"},
       {"feeds.okx.symbols = { XRPUSDT = \"XRP-USDT\" }",
        "warning: f.toml:1:23: feeds.okx.symbols.XRPUSDT has no effect: XRPUSDT is not in symbols.list"},
-      {"aggregator.min_exchanges = 5",
-       "warning: f.toml:1:28: aggregator.min_exchanges = 5 is more than the enabled "
+      {"aggregator.min_exchanges = 6",
+       "warning: f.toml:1:28: aggregator.min_exchanges = 6 is more than the enabled "
+       "feeds (5): live data will never be published"},
+      {"symbols.market = \"linear\"\naggregator.min_exchanges = 5",
+       "warning: f.toml:2:28: aggregator.min_exchanges = 5 is more than the enabled "
        "feeds (4): live data will never be published"},
+      {"symbols.market = \"linear\"\nfeeds.coinbase.url = \"wss://x\"",
+       "warning: f.toml:2:22: feeds.coinbase.url is set, but Coinbase is spot only and symbols.market = "
+       "\"linear\": it has nothing to merge with the others"},
+      {"symbols.market = \"linear\"\nfeeds.coinbase.symbols = { BTCUSDT = \"BTC-USD\" }",
+       "warning: f.toml:2:26: feeds.coinbase.symbols is set, but Coinbase is spot only and symbols.market = "
+       "\"linear\": it has nothing to merge with the others"},
       {"aggregator.source = \"raw_stream\"\nfeeds.okx.url = \"ws://127.0.0.1:1\"",
        "warning: f.toml:2:17: feeds.okx has no effect: with aggregator.source = \"raw_stream\" an exchange "
        "is "
        "connected only for feeds.publish_raw"},
+      {"aggregator.source = \"raw_stream\"\nfeeds.okx.rest_url = \"http://127.0.0.1:1\"",
+       "warning: f.toml:2:22: feeds.okx has no effect: with aggregator.source = \"raw_stream\" an exchange "
+       "is connected only for feeds.publish_raw"},
       {"health.interval = \"1s\"",
        "warning: f.toml:1:19: health.answer_within = \"5s\" is longer than health.interval "
        "= \"1s\": answers may still be due at the next tick"},
@@ -263,7 +307,31 @@ BOOST_AUTO_TEST_CASE(what_is_odd_but_usable_is_a_warning) {
 
 BOOST_AUTO_TEST_CASE(a_process_without_feeds_is_valid_and_needs_no_warning) {
   BOOST_TEST(said_about("[feeds]\nbinance.enabled = false\nbybit.enabled = false\nokx.enabled = false\n"
-                        "kraken.enabled = false") == "");
+                        "coinbase.enabled = false\nkraken.enabled = false") == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_universe_may_stand_in_for_the_list) {
+  const std::string universe = "symbols.universe_key = \"quantum:cfg:universe:active\"\n";
+  BOOST_TEST(said_about(universe + "symbols.list = []") == "");
+  BOOST_TEST(said_about(universe + "feeds.okx.symbols = { XRPUSDT = \"XRP-USDT\" }") == "");
+}
+
+BOOST_AUTO_TEST_CASE(coinbase_is_left_out_of_linear_without_a_word_unless_it_was_set_up) {
+  const std::string linear = "symbols.market = \"linear\"\n";
+  BOOST_TEST(said_about(linear) == "");
+  BOOST_TEST(said_about(linear + "feeds.coinbase = { enabled = false, url = \"wss://x\" }") == "");
+  // Simulated exchanges have every market.
+  BOOST_TEST(said_about(linear + "feeds.coinbase.url = \"ws://127.0.0.1:9000/coinbase\"\n"
+                                 "aggregator.min_exchanges = 5") == "");
+  BOOST_TEST(said_about(linear + "feeds.coinbase.url = \"ws://[::1]:9000/coinbase\"") == "");
+}
+
+BOOST_AUTO_TEST_CASE(addresses_of_exchanges_are_taken_in_every_good_form) {
+  for (const auto* url :
+       {"ws://127.0.0.1:9000", "wss://x.example/ws?a=b", "ws://[::1]:1/x", "wss://x.example"})
+    BOOST_TEST(said_about("feeds.okx.url = \"" + std::string{url} + "\"") == "", url);
+  for (const auto* url : {"http://127.0.0.1:9000", "https://x.example", "https://[::1]:1", "https://[::1]"})
+    BOOST_TEST(said_about("feeds.okx.rest_url = \"" + std::string{url} + "\"") == "", url);
 }
 
 BOOST_AUTO_TEST_CASE(a_raw_stream_as_the_source_needs_no_feeds_and_no_warning) {

@@ -16,7 +16,7 @@ BOOST_FIXTURE_TEST_CASE(candles_of_four_exchanges_reach_the_stream_merged, proce
 BOOST_FIXTURE_TEST_CASE(one_exchange_alone_makes_no_record, process_fixture) {
   starts();
   for (int i = 0; i < 10; ++i) sends(exchange::bybit);
-  wait(1min);
+  wait(50s);
   BOOST_TEST(published().empty());
   sends(exchange::bybit);
   sends(exchange::okx);

@@ -62,6 +62,7 @@ BOOST_FIXTURE_TEST_CASE(a_stop_while_redis_is_away_ends_and_keeps_what_waits, pr
 }
 
 BOOST_FIXTURE_TEST_CASE(health_ticks_each_30_s_and_finds_everybody_well, process_fixture) {
+  exchanges_remember();
   starts();
   candles_flow(1h, 1s);
   BOOST_TEST(number(all.health, "ticks") == 120u);

@@ -81,6 +81,8 @@ process_fixture::process_fixture() {
   keep_the_log_quiet();
   what.symbols.list = {"BTCUSDT", "ETHUSDT"};
   what.orders.result_stream.clear(); // fake_redis holds no reads back
+  what.feeds.quality_stream.clear();
+  what.feeds.of[index_of(exchange::coinbase)].enabled = false; // it has no candles to send
   auto stage = spawn([](caf::event_based_actor*) -> caf::behavior {
     return {[](const later_call& call) {
       try {
@@ -96,6 +98,8 @@ process_fixture::process_fixture() {
   };
   time.wall = [clock = wall(), jump = wall_jump_] { return clock() + *jump; };
   exchanges = std::make_shared<fake_exchanges>(time);
+  sockets = exchanges;
+  past = rest = std::make_shared<fake_rest>(time);
   redis = std::make_shared<fake_redis>(time);
 }
 
@@ -104,6 +108,27 @@ void process_fixture::starts() {
     spools[name] = std::make_shared<remembering_spool>(what.spool);
   spool = spools[what.aggregator.stream];
   starts_actors();
+}
+
+void process_fixture::exchanges_remember() {
+  rest->answer = [](const std::string& url) {
+    const auto number = [&](const std::string& name) {
+      return std::stoll(url.substr(url.find(name + "=") + name.size() + 1));
+    };
+    const bool okx = url.find("/api/v5/") != url.npos, bybit = url.find("category=") != url.npos;
+    const auto from = okx ? number("before") + 1 : number(bybit ? "start" : "startTime");
+    const auto to = okx ? number("after") - 1 : number(bybit ? "end" : "endTime");
+    std::string rows;
+    for (auto start = from; start <= to; start += 60000)
+      rows += std::string{rows.empty() ? "" : ","} + R"([")" + std::to_string(start) +
+              R"(","100","100","100","100","9","9","9","1"])";
+    fetched out;
+    out.status = 200;
+    out.body = okx     ? R"({"code":"0","msg":"","data":[)" + rows + "]}"
+               : bybit ? R"({"retCode":0,"retMsg":"OK","result":{"list":[)" + rows + "]}}"
+                       : "[" + rows + "]";
+    return out;
+  };
 }
 
 void process_fixture::crashes_and_starts() {
@@ -117,7 +142,8 @@ void process_fixture::crashes_and_starts() {
 
 void process_fixture::starts_actors() {
   edges world;
-  world.sockets = exchanges;
+  world.sockets = sockets;
+  world.rest = past;
   world.redis = redis;
   world.open_spool = [all = spools](const std::string& name) { return all.at(name); };
   world.audit = audit;
@@ -136,7 +162,7 @@ void process_fixture::sends(exchange from, const std::string& symbol) {
   candle x;
   x.symbol = symbol;
   x.from = from;
-  x.event_at = wall_now();
+  x.event_at = wall_now() - *wall_jump_; // their clock is not ours
   x.start_s = epoch_ms(x.event_at) / 60000 * 60;
   // Close together, so that none is left out for being far from the others.
   x.close = x.open = x.high = x.low = 100 + static_cast<double>(++sent_) / 10000;

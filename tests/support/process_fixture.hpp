@@ -7,6 +7,7 @@
 #include "tests/support/fake_breaker_store.hpp"
 #include "tests/support/fake_exchanges.hpp"
 #include "tests/support/fake_redis.hpp"
+#include "tests/support/fake_rest.hpp"
 #include "tests/support/memory_spool.hpp"
 
 #include <array>
@@ -47,6 +48,8 @@ struct process_fixture : actor_fixture {
   void crashes_and_starts();
 
   // Verbs.
+  /// Asked for past candles, the exchanges tell some: candles_flow() closes none.
+  void exchanges_remember();
   /// One exchange's candle of the minute that is now, at a price never heard before.
   void sends(exchange from, const std::string& symbol = "BTCUSDT");
   /// Candles of all exchanges and symbols in turn, one each `every`, for `time`.
@@ -110,6 +113,10 @@ struct process_fixture : actor_fixture {
   std::shared_ptr<milliseconds> wall_jump_ = std::make_shared<milliseconds>(0);
   fake_time time;
   std::shared_ptr<fake_exchanges> exchanges;
+  std::shared_ptr<fake_rest> rest; ///< Gives no answers, unless a test lets it.
+  /// What the feeds are given: the two above, unless a test puts others in their place.
+  std::shared_ptr<websocket_port> sockets;
+  std::shared_ptr<rest_port> past;
   std::shared_ptr<fake_redis> redis;
   std::shared_ptr<fake_audit> audit = std::make_shared<fake_audit>();
   std::shared_ptr<fake_breaker_store> breakers = std::make_shared<fake_breaker_store>();

@@ -9,11 +9,16 @@ import subprocess
 import tempfile
 import time
 import unittest
+import urllib.error
+import urllib.request
 
 import support
 from support import Breakwater, PrivateRedis, Simulator, breakwater
 
 COMMANDS = ("run", "check", "replay", "breaker", "spool", "audit", "simulate", "demo")
+
+FAULTS = ("slow", "cut", "silent", "duplicate", "reordered", "malformed", "snapshot", "wrong_acknowledgement", "day_end",
+          "rate_limit")
 
 
 class CommandLine(unittest.TestCase):
@@ -105,6 +110,38 @@ class CommandLine(unittest.TestCase):
         self.assertRegex(ended.stderr, "(?i)in use")
 
 
+    def test_simulate_explains_each_fault_and_refuses_what_is_none(self):
+        shown = breakwater("simulate", "--help").stdout
+        for kind in FAULTS:
+            with self.subTest(kind=kind):
+                self.assertRegex(shown, rf"(?m)^ +{kind}: \w.{{10,}}$")
+        for words, said in ((("--fault", "nope"), ", ".join(FAULTS)), (("--fault", "cut,every=never"), "every=never"),
+                            (("--fault", "cut,exchange=mtgox"), "coinbase"), (("--faults", "some"), "all")):
+            with self.subTest(words=words):
+                ended = breakwater("simulate", "--listen", "127.0.0.1:0", *words)
+                self.assertEqual((ended.returncode, ended.stdout), (2, ""))
+                self.assertIn(said, ended.stderr)
+
+    def test_simulate_prints_a_config_of_five_exchanges_and_what_went_wrong(self):
+        with Simulator("--faults", "all,every=1m", "--fault", "rate_limit,exchange=binance,every=1h,for=1h") as exchanges:
+            self.assertEqual(sorted(exchanges.urls), ["binance", "bybit", "coinbase", "kraken", "okx"])
+            printed = exchanges.output()
+            rest_urls = set(re.findall(r'(?m)^rest_url = "(.+)"$', printed))
+            self.assertEqual(len(rest_urls), 1)
+            spot = printed.split("\n# for symbols.market")[0]
+            ended = breakwater("check", "--config", self.config(spot))
+            self.assertEqual((ended.returncode, ended.stderr), (0, ""))
+            # What the faults do not touch is answered, what they do is refused.
+            with self.assertRaises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(f"{rest_urls.copy().pop()}/api/v3/klines?symbol=BTCUSDT&interval=1m")
+            self.assertEqual(refused.exception.code, 429)
+            self.assertEqual(refused.exception.headers["Retry-After"], "5")
+            refused.exception.close()
+            exchanges.terminate()
+            self.assertRegex(exchanges.output(), r"(?m); 1 requests for past candles\.$")
+            self.assertRegex(exchanges.output(), r"(?m)^Went wrong on purpose: rate_limit 1\.$")
+
+
 class Demo(unittest.TestCase):
     def test_shows_records_and_leaves_nothing_behind(self):
         with tempfile.TemporaryDirectory(prefix="bw-") as temporary:
@@ -121,7 +158,7 @@ class Demo(unittest.TestCase):
         seconds = re.findall(r"(?m)^ *(\d+)s +(\d+) records \(\+\d+/s\)", out)
         self.assertEqual([int(second) for second, _ in seconds], [1, 2, 3])
         self.assertGreater(int(seconds[-1][1]), 0)
-        self.assertRegex(out, r"BTCUSDT \d+\.\d+ \+-\d+\.\d+ from 4")
+        self.assertRegex(out, r"BTCUSDT \d+\.\d+ \+-\d+\.\d+ from 5")
         self.assertRegex(out.splitlines()[-1], r"^[1-9]\d* merged records arrived in Redis")
 
     def test_leaves_nothing_behind_after_ctrl_c(self):

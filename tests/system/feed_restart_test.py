@@ -62,7 +62,7 @@ class FeedRestart(unittest.TestCase):
             log, audit = breakwater.log(), breakwater.audit()
 
         self.assertEqual(len(re.findall("event=actor_failed", log)), 1)
-        self.assertEqual(len(re.findall("event=feed_connected", log)), 5, "four feeds, one of them twice")
+        self.assertEqual(len(re.findall("event=feed_connected", log)), 6, "five feeds, one of them twice")
         self.assertNotIn("event=feed_disconnected", log, "the others kept their connections")
         failed = [line for line in audit if line["what"] == "actor_failed"]
         self.assertEqual([(line["actor"], line["details"]["reason"]) for line in failed],

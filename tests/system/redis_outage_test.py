@@ -284,7 +284,7 @@ class RedisOutage(unittest.TestCase):
         self.assert_each_once_and_in_order(told)
         self.assert_circuit_opened_and_closed(told)
         self.assert_stopped_in_order(told)
-        self.assertEqual({fields["num_exchanges"] for _, fields in told.entries[-10:]}, {"4"})
+        self.assertEqual({fields["num_exchanges"] for _, fields in told.entries[-10:]}, {"5"})
 
     def test_is_killed_in_the_middle_of_traffic(self):
         told = self.told("killed")

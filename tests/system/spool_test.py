@@ -15,27 +15,29 @@ import support
 from delivery_test import FEEDS, OOM, REDIS, Delivery, Story, Told
 from numbered_input import RAW
 from redis_outage_test import EXCHANGES as SCRIPTED
-from redis_outage_test import FIRST_MINUTE, SYMBOLS, frame_of, price_of
+from redis_outage_test import FIRST_MINUTE, frame_of, price_of
 from support import STREAM, Breakwater, PrivateRedis, Simulator, breakwater, id_key, in_own_mounts
 
 FULL = 'max_bytes = "16MiB"'
 
 
+MANY = [f"C{number}USDT" for number in range(100)]
+
+
 def write_moving_prices(path, steps):
-    """Each millisecond another price of every symbol on every exchange, of 50 minutes in turn. Returns the last ones
-    by symbol and minute, and by exchange."""
-    first = {(symbol, minute, exchange): json.dumps(frame_of(exchange, symbol, minute, 0)).replace("true", "false")
-             for exchange in SCRIPTED for symbol in SYMBOLS for minute in range(50)}
+    """Each millisecond another price of two of many symbols on every exchange, of 50 minutes one after the other. Returns
+    the last ones by symbol and minute, and by exchange."""
     last = {}
     with open(path, "w") as out:
         for step in range(steps):
-            minute = step % 50
-            for exchange in SCRIPTED:
-                for symbol in SYMBOLS:
+            minute = step * 50 // steps
+            at = FIRST_MINUTE * 1000 + step
+            for symbol in (MANY[step % 50], MANY[50 + step % 50]):
+                for exchange in SCRIPTED:
                     before = price_of(symbol, minute, exchange)
                     price = f"{before + step / 100:.3f}"
-                    frame = first[symbol, minute, exchange].replace(f"{before:.3f}", price)
-                    at = FIRST_MINUTE * 1000 + step
+                    frame = json.dumps(frame_of(exchange, symbol, minute, 0)).replace("true", "false")
+                    frame = frame.replace(f"{before:.3f}", price)
                     out.write(f'{{"recv_ms": {at}, "exchange": "{exchange}", "frame": {frame}}}\n')
                     last.setdefault((symbol, FIRST_MINUTE + 60 * minute), {})[exchange] = float(price)
     return last
@@ -182,7 +184,8 @@ class Room(Delivery):
         folder = self.enterContext(tempfile.TemporaryDirectory(prefix="breakwater-script-"))
         script = pathlib.Path(folder) / "frames"
         last = write_moving_prices(script, 16000)
-        config = FEEDS + f"maxlen = 1000000\n[spool]\n{FULL}\n"
+        many = FEEDS.replace('list = ["BTCUSDT", "ETHUSDT"]', f"list = {json.dumps(MANY)}")
+        config = many + f"maxlen = 1000000\n[spool]\n{FULL}\n"
         with PrivateRedis(persistent=True) as redis, Simulator("--frames", script) as exchanges, \
                 Breakwater(redis.url, exchanges.urls, config, redis=REDIS) as process:
             told = Told(process)
@@ -199,10 +202,10 @@ class Room(Delivery):
             def newest():
                 """Of each symbol and minute, the prices it has in the newest record."""
                 found = {}
-                for _, flat in redis.cli("XREVRANGE", STREAM, "+", "-", "COUNT", 1000):
+                for _, flat in redis.cli("XREVRANGE", STREAM, "+", "-"):
                     fields = dict(zip(flat[::2], flat[1::2]))
                     found.setdefault((fields["symbol"], int(fields["timestamp"])),
-                                     {exchange: float(fields[f"{exchange}_price"]) for exchange in SCRIPTED})
+                                     {exchange: json.loads(fields.get(f"{exchange}_price", "null")) for exchange in SCRIPTED})
                 return found
             process.wait_for(lambda: newest() == last, 40, "the last prices of every minute are in the stream")
             told.waits_with(0)

@@ -293,7 +293,7 @@ class Simulator(Process):
 
 class Breakwater(Process):
     """`breakwater run` with a config made of `redis_url`, a data_dir of its own and `urls`, the feeds' addresses by
-    exchange; an exchange without one is disabled. Its API has a port of its own. `process`, `redis` and `api` are more
+    exchange; an exchange without one is disabled, and past candles are asked for at the same host and port. Its API has a port of its own. `process`, `redis` and `api` are more
     lines of those tables, `extra` is TOML behind all that; `environment` changes the environment it runs in, and
     `wrapper` is a command that ends in running its arguments, as `env` does."""
 
@@ -316,10 +316,7 @@ class Breakwater(Process):
         return self.folder / "data"
 
     def start(self):
-        # Coinbase is not spoken yet, so that it is on changes nothing.
-        feeds = "\n".join(
-            f"[feeds.{name}]\n" + (f'url = "{self._urls[name]}"\n' if name in self._urls else "enabled = false\n")
-            for name in EXCHANGES if name != "coinbase")
+        feeds = "\n".join(f"[feeds.{name}]\n{self._feed(name)}" for name in EXCHANGES)
         # The whole of max_bytes is taken from the disk at once.
         spool = "" if "[spool]" in self._extra else '[spool]\nmax_bytes = "64MiB"\n'
         self.config.write_text(
@@ -328,6 +325,13 @@ class Breakwater(Process):
             f'[api]\nlisten = "127.0.0.1:{self.api_port}"\n{self._tables["api"]}\n'
             f'{spool}{feeds}\n{self._extra}\n')
         self._spawn(*self._wrapper, BINARY, "run", "--config", self.config, env=environment(**self._environment))
+
+    def _feed(self, name):
+        if name not in self._urls:
+            return "enabled = false\n"
+        url = self._urls[name]
+        rest_url = re.sub(r"^ws(s?)://([^/]+).*", r"http\1://\2", url)
+        return f'url = "{url}"\nrest_url = "{rest_url}"\n'
 
     def api(self, method, path, body=None, headers=None):
         """One request: (status, the answer's JSON). `body` is an object, or text as it is."""

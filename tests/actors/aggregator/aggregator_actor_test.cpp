@@ -28,6 +28,13 @@ candle_batch batch_of(std::vector<candle> candles) {
   return {.candles = std::make_shared<const std::vector<candle>>(std::move(candles))};
 }
 
+/// As the exchange tells it after a gap.
+candle filled_of(std::string symbol, exchange from, double price, std::int64_t minute) {
+  auto c = candle_of(std::move(symbol), from, price, minute);
+  c.closed = c.filled = true;
+  return c;
+}
+
 /// The same, read from a stream: `position` is behind it.
 candle_batch read_of(candle_batch batch, std::string after, std::string position) {
   batch.after = std::move(after);
@@ -48,6 +55,7 @@ struct aggregator_fixture : actor_fixture {
   std::vector<record_batch> asked; ///< Every batch the publisher was offered.
   std::deque<caf::typed_response_promise<intake_answer>> unanswered;
   aggregator_settings rules;
+  milliseconds fill_within = 1h;
   std::map<std::string, std::string> kept_parts; ///< Of the checkpoints that were taken.
   std::string kept_position;
   std::vector<std::string> kept_prices; ///< OKX's, of the records that were taken.
@@ -113,7 +121,7 @@ struct aggregator_fixture : actor_fixture {
     start_with({publisher, {}});
   }
   void start_with(aggregator_publishers to) {
-    sut = spawn(aggregator_behavior, aggregator_options{rules, market::spot}, to);
+    sut = spawn(aggregator_behavior, aggregator_options{rules, market::spot, "aggregator", fill_within}, to);
     settle();
   }
   /// Candles come out of a stream.
@@ -395,7 +403,165 @@ BOOST_AUTO_TEST_CASE(health_is_judged_by_data_that_arrived_and_left) {
   BOOST_TEST(facts().at("last_record_age_ms") == "2000");
 }
 
+// Filled candles.
+
+BOOST_AUTO_TEST_CASE(a_past_minute_is_told_within_three_seconds_of_its_last_filled_candle) {
+  start();
+  feed(pair_of("A"));
+  feed(pair_of("A", 100, 10));
+  asked.clear();
+  feed(batch_of({filled_of("A", exchange::binance, 50, 4)}));
+  wait(1500ms);
+  feed(batch_of({filled_of("A", exchange::bybit, 51, 4)}));
+  wait(1500ms);
+  feed(batch_of({filled_of("A", exchange::okx, 52, 4)}));
+  wait(1900ms);
+  BOOST_TEST(asked.empty());
+  wait(1100ms);
+  BOOST_TEST_REQUIRE(asked.size() == 1u);
+  BOOST_TEST(asked[0].records->size() == 1u);
+  BOOST_TEST(fields(asked[0]).at("timestamp") == std::to_string(first + 240));
+  BOOST_TEST(fields(asked[0]).at("num_exchanges") == "3");
+  wait(1min);
+  BOOST_TEST(asked.size() == 1u);
+  BOOST_TEST(facts().at("filled") == "3");
+  feed(batch_of({filled_of("A", exchange::kraken, 52, 4)})); // the next one waits as long
+  wait(1900ms);
+  BOOST_TEST(asked.size() == 1u);
+  wait(1100ms);
+  BOOST_TEST_REQUIRE(asked.size() == 2u);
+  BOOST_TEST(fields(asked[1]).at("num_exchanges") == "4");
+}
+
+BOOST_AUTO_TEST_CASE(draining_does_not_wait_for_more_filled_candles) {
+  start();
+  feed(pair_of("A", 100, 10));
+  feed(batch_of({filled_of("A", exchange::binance, 50, 4), filled_of("A", exchange::bybit, 51, 4)}));
+  BOOST_TEST(asked.size() == 1u);
+  BOOST_TEST(ask<drained>(sut, drain_request{})->records == 2u);
+  BOOST_TEST(asked.size() == 2u);
+  BOOST_TEST(kept_prices.empty());
+}
+
+BOOST_AUTO_TEST_CASE(fills_of_a_long_outage_leave_room_for_what_happens_now) {
+  fill_within = 24h;
+  start();
+  const std::int64_t minutes = 1400, symbols = 10;
+  std::vector<candle> candles;
+  for (std::int64_t i = 0; i < symbols; ++i)
+    for (auto x : {exchange::binance, exchange::bybit})
+      candles.push_back(candle_of("S" + std::to_string(i), x, 100, minutes));
+  feed(batch_of(candles));
+  for (std::int64_t i = 0; i < symbols; ++i) {
+    candles.clear();
+    for (auto x : {exchange::binance, exchange::bybit})
+      for (std::int64_t m = 0; m < minutes - 2; ++m)
+        candles.push_back(filled_of("S" + std::to_string(i), x, 100, m));
+    BOOST_TEST((feed(batch_of(candles)) == intake::taken));
+  }
+  asked.clear();
+  wait(60s);
+  std::size_t records = 0;
+  for (const auto& batch : asked) {
+    BOOST_TEST(batch.records->size() <= record_outlet::max_waiting);
+    records += batch.records->size();
+  }
+  BOOST_TEST(records == static_cast<std::size_t>(symbols * (minutes - 2)));
+  BOOST_TEST(facts().at("past_minutes") == std::to_string(symbols * (minutes - 2)));
+}
+
+BOOST_AUTO_TEST_CASE(fills_wait_while_the_publisher_has_no_room) {
+  start();
+  feed(pair_of("A", 100, 50));
+  publisher_now = mood::is_busy;
+  std::vector<candle> many; // of live symbols, as many as may wait
+  for (int i = 0; i < 5000; ++i)
+    for (auto x : {exchange::binance, exchange::bybit}) many.push_back(candle_of(std::to_string(i), x, 100));
+  feed(batch_of({filled_of("A", exchange::binance, 50, 4), filled_of("A", exchange::bybit, 51, 4)}));
+  feed(pair_of("B"));
+  feed(batch_of(many));
+  const auto waiting = facts().at("waiting");
+  wait(30s);
+  BOOST_TEST(facts().at("waiting") == waiting);
+  publisher_now = mood::takes;
+  wait(2s);
+  BOOST_TEST(fields(asked.back(), asked.back().records->size() - 1).at("timestamp") ==
+             std::to_string(first + 240));
+}
+
+BOOST_AUTO_TEST_CASE(without_fill_within_past_minutes_are_late) {
+  fill_within = 0ms;
+  start();
+  feed(pair_of("A", 100, 10));
+  feed(batch_of({filled_of("A", exchange::binance, 50, 4), filled_of("A", exchange::bybit, 51, 4)}));
+  wait(10s);
+  BOOST_TEST(asked.size() == 1u);
+  BOOST_TEST(facts().at("late") == "2");
+  BOOST_TEST(!facts().contains("past_minutes"));
+}
+
+BOOST_AUTO_TEST_CASE(fills_of_minutes_that_were_told_are_late_but_nothing_odd) {
+  start();
+  feed(pair_of("A"));
+  feed(pair_of("A", 100, 10));
+  feed(batch_of({filled_of("A", exchange::okx, 100, 0), candle_of("A", exchange::okx, 100, 0)}));
+  BOOST_TEST(facts().at("late") == "2");
+  BOOST_TEST(facts().at("late_filled") == "1");
+  wait(10s);
+  BOOST_TEST(asked.size() == 2u);
+}
+
+// What feeds and people ask.
+
+BOOST_AUTO_TEST_CASE(a_feed_that_begins_is_told_what_is_known_of_its_exchange) {
+  start();
+  auto closed = candle_of("A", exchange::okx, 100, 3);
+  closed.closed = true;
+  feed(batch_of({candle_of("A", exchange::okx, 100, 2), closed, candle_of("B", exchange::okx, 100, 1),
+                 candle_of("C", exchange::kraken, 100, 1)}));
+  const auto told = ask<coverage_answer>(sut, coverage_request{exchange::okx});
+  std::map<std::string, candle> newest;
+  for (const auto& c : told->newest) newest[c.symbol] = c;
+  BOOST_TEST_REQUIRE(newest.size() == 2u);
+  BOOST_TEST((newest.at("A").start_s == first + 180 && newest.at("A").closed));
+  BOOST_TEST((newest.at("B").start_s == first + 60 && !newest.at("B").closed));
+  BOOST_TEST(ask<coverage_answer>(sut, coverage_request{exchange::coinbase})->newest.empty());
+}
+
+BOOST_AUTO_TEST_CASE(how_the_prices_agree_is_told_of_all_records) {
+  start();
+  feed(batch_of({candle_of("A", exchange::binance, 100), candle_of("A", exchange::bybit, 102),
+                 candle_of("A", exchange::okx, 200)}));
+  feed(batch_of({candle_of("B", exchange::binance, 100), candle_of("B", exchange::okx, 120)}));
+  feed(batch_of({filled_of("A", exchange::binance, 100, -10)}));
+  const auto told = *ask<merge_report>(sut, merge_question{});
+  BOOST_TEST(told.records == 3u);
+  BOOST_TEST(told.suspect == 1u);
+  BOOST_TEST(told.filled == 1u);
+  BOOST_TEST(*told.lead_lag == -2 / 101.0, boost::test_tools::tolerance(1e-12));
+  const auto of = [&](exchange x) { return told.exchanges[index_of(x)]; };
+  BOOST_TEST((of(exchange::binance).contributed == 3 && of(exchange::binance).excluded == 0));
+  BOOST_TEST((of(exchange::okx).contributed == 1 && of(exchange::okx).excluded == 1));
+  BOOST_TEST(facts().at("excluded.okx") == "1");
+  BOOST_TEST(!facts().contains("excluded.binance"));
+  BOOST_TEST(facts().at("suspect") == "1");
+}
+
 // Candles out of a stream.
+
+BOOST_AUTO_TEST_CASE(questions_are_answered_of_a_stream_too_but_nothing_of_it_is_filled) {
+  start_reading();
+  feed(read_of(pair_of("A", 100, 10), "", "p1"));
+  feed(read_of(batch_of({filled_of("A", exchange::binance, 50, 4), filled_of("A", exchange::bybit, 51, 4)}),
+               "p1", "p2"));
+  wait(10s);
+  BOOST_TEST(facts().at("late") == "2");
+  BOOST_TEST(ask<merge_report>(sut, merge_question{})->records == 1u);
+  crashes();
+  const auto known = ask<coverage_answer>(sut, coverage_request{exchange::bybit});
+  BOOST_TEST_REQUIRE(known->newest.size() == 1u);
+  BOOST_TEST(known->newest[0].start_s == first + 600);
+}
 
 BOOST_AUTO_TEST_CASE(the_position_and_the_changed_minutes_are_one_batch_with_the_records) {
   start_reading();
@@ -596,6 +762,8 @@ BOOST_AUTO_TEST_CASE(an_aggregator_without_a_publisher_of_records_writes_only_ra
   BOOST_TEST(asked.empty());
   BOOST_TEST(facts().at("raw_records") == "2");
   BOOST_TEST(!facts().contains("records"));
+  BOOST_TEST(ask<coverage_answer>(sut, coverage_request{exchange::binance})->newest.empty());
+  BOOST_TEST(ask<merge_report>(sut, merge_question{})->records == 0u);
   BOOST_TEST(ask<drained>(sut, drain_request{})->records == 2u);
   wait(1s);
   BOOST_TEST((health().level == health_level::ok));

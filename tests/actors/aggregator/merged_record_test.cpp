@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -126,6 +127,45 @@ BOOST_AUTO_TEST_CASE(numbers_read_back_to_what_they_were) {
   BOOST_TEST((std::stod(fields.at("vwap")) == m.vwap));
   BOOST_TEST((std::stod(fields.at("volume")) == m.volume));
   BOOST_TEST((std::stod(fields.at("volatility_factor")) == m.deviation / m.mean));
+}
+
+BOOST_AUTO_TEST_CASE(quality_is_written_at_its_edges) {
+  struct row {
+    double mean, deviation, spread_bps;
+    std::optional<double> lead_lag;
+    std::vector<exchange> excluded;
+    const char *volatility_text, *spread_text, *lead_lag_text, *excluded_text; ///< nullptr: left out
+  };
+  using enum exchange;
+  const row rows[] = {
+      {100, 0, 0, 0.0, {}, "0", "0", "0", nullptr},
+      {100, 2.5, 500, -0.05, {okx}, "0.025", "500", "-0.05", "okx"},
+      {200, 1, 0.5, std::nullopt, {binance, bybit}, "0.005", "0.5", nullptr, "binance,bybit"},
+      {0.5,
+       0.000000001,
+       1e-7,
+       1e-12,
+       {kraken, coinbase},
+       "0.000000002",
+       "0.0000001",
+       "1e-12",
+       "coinbase,kraken"},
+  };
+  for (const auto& r : rows) BOOST_TEST_CONTEXT(r.volatility_text) {
+      auto m = of_two();
+      m.mean = r.mean;
+      m.deviation = r.deviation;
+      m.spread_bps = r.spread_bps;
+      m.lead_lag = r.lead_lag;
+      for (auto x : r.excluded) m.excluded.set(index_of(x));
+      auto fields = by_name(written(m));
+      BOOST_TEST(fields.at("volatility_factor") == r.volatility_text);
+      BOOST_TEST(fields.at("max_spread_bps") == r.spread_text);
+      BOOST_TEST(fields.contains("lead_lag") == (r.lead_lag_text != nullptr));
+      if (r.lead_lag_text) BOOST_TEST(fields.at("lead_lag") == r.lead_lag_text);
+      BOOST_TEST(fields.contains("excluded") == (r.excluded_text != nullptr));
+      if (r.excluded_text) BOOST_TEST(fields.at("excluded") == r.excluded_text);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(records_follow_each_other_in_one_list) {

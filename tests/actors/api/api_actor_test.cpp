@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include <functional>
+#include <iterator>
 #include <map>
 #include <vector>
 
@@ -43,6 +44,8 @@ struct api_fixture : actor_fixture {
   std::map<std::string, breaker_report> breakers; ///< Those that are there answer.
   std::optional<redis_report> redis;
   std::optional<health_report> tick;
+  std::map<exchange, feed_report> feeds; ///< Those that are there answer.
+  std::optional<merge_report> merging;
   bool audit_works = true, silent = false; ///< Silent: nobody answers anything.
   std::vector<chaos_kill> killed;
   std::vector<call_outcome> reported;
@@ -55,6 +58,7 @@ struct api_fixture : actor_fixture {
       breakers[name].mode = "enforce";
       breakers[name].failure_threshold = 5;
     }
+    merging.emplace();
     redis.emplace();
     redis->connected = redis->healthy = true;
     redis->phase = "ready";
@@ -107,8 +111,34 @@ struct api_fixture : actor_fixture {
     });
   }
 
+  feed_actor fake_feed(exchange of) {
+    return spawn([this, of](feed_actor::pointer self) -> feed_actor::behavior_type {
+      return {[](const socket_event&) {},
+              [](const fetched&) {},
+              [](const followed_symbols&) {},
+              [this, of, self](const feed_question&) {
+                const auto found = feeds.find(of);
+                return reply<feed_report>(self, found == feeds.end() ? std::optional<feed_report>{}
+                                                                     : found->second);
+              },
+              [](const wake&) {},
+              [](const drain_request&) { return drained{}; },
+              [](const health_question&) { return health_answer{}; }};
+    });
+  }
+
   void starts() {
     api_peers peers;
+    for (const auto of : {exchange::binance, exchange::kraken}) peers.feeds.emplace_back(of, fake_feed(of));
+    peers.aggregator = spawn([this](aggregator_actor::pointer self) -> aggregator_actor::behavior_type {
+      return {[](const candle_batch&) { return intake_answer{}; },
+              [](const coverage_request&) { return coverage_answer{}; },
+              [this, self](const merge_question&) { return reply<merge_report>(self, merging); },
+              [](const position_request&) { return position_answer{}; },
+              [](const wake&) {},
+              [](const drain_request&) { return drained{}; },
+              [](const health_question&) { return health_answer{}; }};
+    });
     peers.breakers = {{"redis", fake_breaker("redis")}, {"orders", fake_breaker("orders")}};
     peers.redis = spawn([this](redis_actor::pointer self) -> redis_actor::behavior_type {
       return {[](const redis_commands&) { return redis_replies{}; }, [](const link_event&) {},
@@ -294,6 +324,8 @@ BOOST_FIXTURE_TEST_CASE(when_nobody_answers_every_question_is_answered_in_time_a
                       {"GET", "/health/ready", 503, 1s},
                       {"GET", "/health/live", 200, 0ms},
                       {"GET", "/api/actors", 503, 1s},
+                      {"GET", "/api/feeds", 503, 1s},
+                      {"GET", "/api/feeds?exchange=kraken", 503, 1s},
                       {"GET", "/api/audit", 503, 1s},
                       {"GET", "/api/circuit-breaker/status", 503, 1s},
                       {"GET", "/api/circuit-breaker/history", 503, 1s},
@@ -311,6 +343,115 @@ BOOST_FIXTURE_TEST_CASE(actors_are_told_with_their_restarts, api_fixture) {
   BOOST_TEST((actors[1]["name"] == "feed/okx" && actors[1]["restarts"] == 4));
   BOOST_TEST(
       (actors[0]["level"] == "critical" && actors[0]["why"] == "old news" && actors[0]["restarts"] == 0));
+}
+
+namespace {
+
+feed_report report_of(exchange of) {
+  feed_report told;
+  told.of = of;
+  told.url = "wss://stream.example:9443/ws";
+  told.connected = true;
+  told.connections = {{3, "open", 2, 90s, false}, {4, "connecting", 0, 1s, true}};
+  told.symbols = {{"BTCUSDT", "btcusdt", "subscribed", "", 3, wall_time_from_ms(1767571200123),
+                   wall_time_from_ms(1767571200000)},
+                  {"ETHUSDT", "ethusdt", "refused", "no such symbol", 0, {}, {}},
+                  {"OLDUSDT", "", "wanted", "", 0, {}, {}}};
+  told.counts = {{"frames", 12}, {"candles", 7}};
+  told.clock_offset = 41ms;
+  told.clock_spread = 3ms;
+  return told;
+}
+
+} // namespace
+
+BOOST_FIXTURE_TEST_CASE(feeds_are_told_with_what_becomes_of_their_prices, api_fixture) {
+  feeds[exchange::binance] = report_of(exchange::binance);
+  feeds[exchange::kraken] = {};
+  merging->records = 100;
+  merging->suspect = 2;
+  merging->filled = 9;
+  merging->lead_lag = -0.00025;
+  merging->exchanges[index_of(exchange::binance)] = {95, 5};
+  const auto told = body("/api/feeds");
+  BOOST_TEST(told["status"] == "ok");
+  BOOST_TEST(told["merged"] == json::parse(R"({"records":100,"filled":9,"suspect":2,"lead_lag":-0.00025})"));
+  BOOST_TEST(told["feeds"].size() == 2u);
+  BOOST_TEST(told["feeds"]["binance"] == json::parse(R"({
+      "url":"wss://stream.example:9443/ws","connected":true,
+      "connections":[{"number":3,"state":"open","symbols":2,"age_ms":90000,"replacement":false},
+                     {"number":4,"state":"connecting","symbols":0,"age_ms":1000,"replacement":true}],
+      "symbols":{"BTCUSDT":{"theirs":"btcusdt","state":"subscribed","reason":null,"connection":3,
+                            "last_data":"2026-01-05T00:00:00.123Z","newest_minute":"2026-01-05T00:00:00.000Z"},
+                 "ETHUSDT":{"theirs":"ethusdt","state":"refused","reason":"no such symbol","connection":null,
+                            "last_data":null,"newest_minute":null},
+                 "OLDUSDT":{"theirs":null,"state":"wanted","reason":null,"connection":null,"last_data":null,
+                            "newest_minute":null}},
+      "counts":{"frames":12,"candles":7},"clock_offset_ms":41,"clock_spread_ms":3,
+      "quality":{"contributed":95,"excluded":5}})"));
+  const auto& empty = told["feeds"]["kraken"];
+  BOOST_TEST((empty["connected"] == false && empty["connections"] == json::array()));
+  BOOST_TEST((empty["symbols"] == json::object() && empty["counts"] == json::object()));
+  BOOST_TEST((empty["clock_offset_ms"].is_null() && empty["clock_spread_ms"].is_null()));
+}
+
+BOOST_FIXTURE_TEST_CASE(feeds_are_chosen_by_exchange_and_symbol, api_fixture) {
+  feeds[exchange::binance] = report_of(exchange::binance);
+  feeds[exchange::kraken] = report_of(exchange::kraken);
+  const auto one = body("/api/feeds?exchange=kraken")["feeds"];
+  BOOST_TEST((one.size() == 1u && one["kraken"]["symbols"].size() == 3u));
+  const auto symbol = body("/api/feeds?symbol=ETHUSDT")["feeds"];
+  for (const auto* of : {"binance", "kraken"})
+    BOOST_TEST((symbol[of]["symbols"].size() == 1u && symbol[of]["symbols"].contains("ETHUSDT")), of);
+  BOOST_TEST(body("/api/feeds?symbol=NONE&exchange=kraken")["feeds"]["kraken"]["symbols"] == json::object());
+  BOOST_TEST(body("/api/feeds?exchange=okx", 404)["hint"] == "there are: binance, kraken");
+}
+
+BOOST_FIXTURE_TEST_CASE(who_does_not_answer_of_the_feeds_is_told_and_the_others_are_shown, api_fixture) {
+  feeds[exchange::kraken] = report_of(exchange::kraken);
+  auto told = json::parse(asks("GET", "/api/feeds", 1s).body);
+  BOOST_TEST(told["status"] == "incomplete");
+  BOOST_TEST(told["feeds"]["binance"] == json::parse(R"({"error":"the feed did not answer in time",
+                                                         "quality":{"contributed":0,"excluded":0}})"));
+  BOOST_TEST(told["feeds"]["kraken"]["connected"] == true);
+  merging.reset();
+  feeds[exchange::binance] = report_of(exchange::binance);
+  told = json::parse(asks("GET", "/api/feeds", 1s).body);
+  BOOST_TEST(told["status"] == "incomplete");
+  BOOST_TEST(told["merged"].is_null());
+  BOOST_TEST(
+      (told["feeds"]["binance"]["connected"] == true && told["feeds"]["binance"]["quality"].is_null()));
+}
+
+BOOST_FIXTURE_TEST_CASE(nobodys_password_is_in_the_address_of_a_feed, api_fixture) {
+  struct row {
+    const char *url, *shown;
+  };
+  constexpr row rows[] = {
+      {"wss://user:secret@host:9443/ws?a=b@c", "wss://host:9443/ws?a=b@c"},
+      {"wss://user:sec@ret@host/", "wss://host/"},
+      {"wss://token@host", "wss://host"},
+      {"wss://host/ws@v2", "wss://host/ws@v2"},
+      {"wss://host?x=y@z", "wss://host?x=y@z"},
+      {"user:secret@host", "host"},
+      {"", ""},
+  };
+  for (const auto& r : rows) BOOST_TEST_CONTEXT(r.url) {
+      feeds[exchange::kraken] = report_of(exchange::kraken);
+      feeds[exchange::kraken].url = r.url;
+      BOOST_TEST(body("/api/feeds?exchange=kraken")["feeds"]["kraken"]["url"] == r.shown);
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(thousands_of_symbols_are_told_in_order, api_fixture) {
+  auto& told = feeds[exchange::kraken];
+  for (int i = 0; i < 5000; ++i)
+    told.symbols.push_back({"S" + std::to_string(i), "s", "subscribed", "", 1, {}, {}});
+  const auto answer = asks("GET", "/api/feeds?exchange=kraken");
+  const auto symbols = nlohmann::ordered_json::parse(answer.body)["feeds"]["kraken"]["symbols"];
+  BOOST_TEST_REQUIRE(symbols.size() == 5000u);
+  BOOST_TEST(symbols.begin().key() == "S0");
+  BOOST_TEST(std::prev(symbols.end()).key() == "S4999");
 }
 
 BOOST_FIXTURE_TEST_CASE(chaos_reaches_the_supervisor, api_fixture) {

@@ -10,7 +10,11 @@
 namespace breakwater::test {
 namespace {
 
-const api_rules open_house{{"redis", "orders"}, {"redis", "feed/okx", "breaker/redis"}, {}, false};
+const api_rules open_house{{"redis", "orders"},
+                           {"redis", "feed/okx", "breaker/redis"},
+                           {},
+                           false,
+                           {exchange::binance, exchange::okx}};
 
 http_request get(const std::string& target) { return {1, "GET", target, {}, {}, "127.0.0.1:50000"}; }
 http_request post(const std::string& target, const std::string& body = {}, http_headers headers = {}) {
@@ -54,6 +58,10 @@ BOOST_AUTO_TEST_CASE(every_path_leads_to_its_question) {
   question<ask_ready>(get("/health/ready"));
   question<ask_actors>(get("/api/actors"));
   BOOST_TEST(question<ask_audit>(get("/api/audit?limit=7")).limit == 7u);
+  const auto all_feeds = question<ask_feeds>(get("/api/feeds"));
+  BOOST_TEST((!all_feeds.of && all_feeds.symbol.empty()));
+  const auto one = question<ask_feeds>(get("/api/feeds?symbol=BTCUSDT&exchange=okx"));
+  BOOST_TEST((one.of == exchange::okx && one.symbol == "BTCUSDT"));
   auto head = get("/health");
   head.method = "HEAD";
   question<ask_health>(head);
@@ -106,6 +114,15 @@ BOOST_AUTO_TEST_CASE(bad_requests_are_told_what_is_wrong) {
       {get("/health/"), 404, "there is nothing at /health/"},
       {get(reset), 405, "this is asked with POST"},
       {post("/health"), 405, "this is asked with GET"},
+      {post("/api/feeds"), 405, "this is asked with GET"},
+      {get("/api/feeds/"), 404, "there is nothing at /api/feeds/"},
+      {get("/api/feeds?exchange=nobody"), 404, "there is no feed of exchange 'nobody'"},
+      {get("/api/feeds?exchange=kraken"), 404, "there is no feed of exchange 'kraken'"}, // not enabled
+      {get("/api/feeds?exchange=Okx"), 404, "there is no feed of exchange 'Okx'"},
+      {get("/api/feeds?exchange="), 404, "there is no feed of exchange ''"},
+      {get("/api/feeds?symbol="), 400, "symbol is empty"},
+      {get("/api/feeds?symbols=BTCUSDT"), 400, "parameter 'symbols' is unknown"},
+      {get("/api/feeds?exchange=okx&exchange=okx"), 400, "parameter 'exchange' is given twice"},
       {post(reset + "?override=maybe"), 400, "override is 'maybe'; it must be true or false"},
       {post(reset + "?override=true"), 400, "an override needs a reason"},
       {post(reset + "?override=true&reason=%20"), 400, "an override needs a reason"},
@@ -144,6 +161,18 @@ BOOST_AUTO_TEST_CASE(bad_requests_are_told_what_is_wrong) {
     }
   BOOST_TEST(header_of(refusal(get(reset)), "Allow") == "POST");
   BOOST_TEST(header_of(refusal(post("/health")), "Allow") == "GET, HEAD");
+  BOOST_TEST(header_of(refusal(post("/api/feeds")), "Allow") == "GET, HEAD");
+}
+
+BOOST_AUTO_TEST_CASE(an_exchange_that_is_not_followed_is_answered_with_those_that_are) {
+  const auto hint_of = [](const http_response& answer) {
+    return nlohmann::json::parse(answer.body).at("hint").get<std::string>();
+  };
+  BOOST_TEST(hint_of(refusal(get("/api/feeds?exchange=kraken"))) == "there are: binance, okx");
+  auto rules = open_house;
+  rules.feeds.clear();
+  BOOST_TEST(hint_of(refusal(get("/api/feeds?exchange=okx"), rules)) == "no exchange is followed");
+  question<ask_feeds>(get("/api/feeds"), rules);
 }
 
 BOOST_AUTO_TEST_CASE(with_a_token_changing_requests_need_it_and_reading_does_not) {

@@ -16,6 +16,7 @@ struct fake_aggregator {
   std::vector<std::size_t> batches; ///< Sizes of all that came, taken or not.
   intake answer = intake::taken;
   std::uint64_t incarnation = 1;
+  std::vector<candle> known; ///< What it has of an earlier life of the feed.
   bool answers = true;
   std::vector<caf::typed_response_promise<intake_answer>> unanswered;
 
@@ -41,6 +42,8 @@ inline aggregator_actor::behavior_type fake_aggregator_behavior(aggregator_actor
         fake->unanswered.push_back(promise);
         return promise;
       },
+      [fake](coverage_request) { return coverage_answer{fake->known}; },
+      [](merge_question) { return merge_report{}; },
       [](position_request) { return position_answer{}; },
       [fake](const wake&) { // the test wants what is kept waiting to be answered
         for (auto& promise : fake->unanswered)

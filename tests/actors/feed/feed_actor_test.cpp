@@ -40,24 +40,84 @@ struct fake_sockets : websocket_port {
   }
 };
 
+/// Keeps what the feed asks for, and lets the test answer.
+struct fake_rest : rest_port {
+  struct request {
+    std::string url;
+    std::uint64_t number = 0;
+    std::function<void(fetched)> sink;
+  };
+  std::deque<request> requests;
+
+  void get(std::string url, std::uint64_t number, std::function<void(fetched)> sink) override {
+    requests.push_back({std::move(url), number, std::move(sink)});
+  }
+};
+
+/// What the feed says of its data.
+struct heard_markers {
+  std::vector<quality_marker> all;
+
+  [[nodiscard]] std::string heard() {
+    std::string text;
+    for (const auto& x : all)
+      text += (text.empty() ? "" : ", ") + std::string{to_string(x.kind)} + " " + x.symbol + " " +
+              to_rfc3339(x.from).substr(11, 8) + "-" + to_rfc3339(x.to).substr(11, 8);
+    all.clear();
+    return text;
+  }
+};
+
+quality_actor::behavior_type fake_quality(quality_actor::pointer, heard_markers* to) {
+  return {
+      [to](const quality_batch& batch) {
+        to->all.insert(to->all.end(), batch.markers->begin(), batch.markers->end());
+      },
+      [](const wake&) {},
+      [](const health_question&) { return health_answer{}; },
+  };
+}
+
+universe_actor::behavior_type fake_universe(universe_actor::pointer,
+                                            const std::vector<std::string>* symbols) {
+  return {
+      [](const wake&) {},
+      [symbols](const followed_symbols_question&) {
+        return followed_symbols{std::make_shared<const std::vector<std::string>>(*symbols)};
+      },
+      [](const health_question&) { return health_answer{}; },
+  };
+}
+
 struct feed_fixture : actor_fixture {
   std::shared_ptr<fake_sockets> sockets = std::make_shared<fake_sockets>();
   fake_aggregator fake;
   aggregator_actor aggregator = spawn(fake_aggregator_behavior, &fake);
+  std::shared_ptr<fake_rest> rest = std::make_shared<fake_rest>();
+  heard_markers markers;
+  quality_actor quality = spawn(fake_quality, &markers);
+  std::vector<std::string> universe_symbols;
+  universe_actor universe;
   feed_actor feed;
+  milliseconds later{0}; ///< The wall clock goes so much ahead of the test's time.
 
   ~feed_fixture() {
     fake.unanswered.clear();
     for (auto& line : sockets->lines) line.sink = nullptr;
+    rest->requests.clear();
   }
 
-  void start(exchange which = exchange::binance, std::vector<std::string> symbols = {"BTCUSDT", "ETHUSDT"}) {
+  void start(exchange which = exchange::binance, std::vector<std::string> symbols = {"BTCUSDT", "ETHUSDT"},
+             market where = market::spot) {
     feed_options options;
+    options.market = where;
     options.which = which;
     options.symbols = std::move(symbols);
-    options.clock = wall();
+    options.clock = [this, real = wall()] { return real() + later; };
     options.connection.wait.jitter = 0;
-    feed = spawn(feed_behavior, options, aggregator, std::shared_ptr<websocket_port>{sockets});
+    options.continuity.wait.jitter = 0;
+    feed = spawn(feed_behavior, options, feed_peers{aggregator, quality, universe},
+                 std::shared_ptr<websocket_port>{sockets}, std::shared_ptr<rest_port>{rest});
     settle();
   }
   fake_sockets::line& line() { return sockets->lines.back(); }
@@ -79,6 +139,24 @@ struct feed_fixture : actor_fixture {
     text(
         R"({"channel":"ohlc","type":"update","data":[{"symbol":"BTC/USDT","open":1,"high":100,"low":1,"close":)" +
         std::to_string(close) + R"(,"volume":1,"interval":1,"interval_begin":")" + minute + R"("}]})");
+  }
+  /// The exchange answers the oldest request for past candles.
+  void answers(std::string body, int status = 200) {
+    BOOST_TEST_REQUIRE(!rest->requests.empty());
+    auto asked = std::move(rest->requests.front());
+    rest->requests.pop_front();
+    fetched what;
+    what.number = asked.number;
+    what.status = status;
+    what.body = std::move(body);
+    what.received_at = wall()() + later;
+    asked.sink(std::move(what));
+    settle();
+  }
+  static std::string kline_row(int close, int minute) {
+    const auto start = 1767571200000 + minute * 60000;
+    return "[" + std::to_string(start) + R"(,"1","100","1",")" + std::to_string(close) + R"(","1",)" +
+           std::to_string(start + 59999) + R"(,"1",1,"1","1","0"])";
   }
   /// The aggregator answers what it kept waiting.
   void answer_now() {
@@ -116,8 +194,8 @@ BOOST_AUTO_TEST_CASE(one_batch_is_on_its_way_at_a_time_and_what_comes_meanwhile_
   opened();
   fake.answers = false;
   kline("BTCUSDT", 1);
-  kline("BTCUSDT", 2, true);
-  kline("BTCUSDT", 3);
+  kline("BTCUSDT", 2);
+  kline("BTCUSDT", 3, true);
   kline("ETHUSDT", 4);
   BOOST_TEST(fake.batches.size() == 1u);
   fake.answers = true;
@@ -130,9 +208,9 @@ BOOST_AUTO_TEST_CASE(a_busy_aggregator_gets_the_newest_state_fifty_milliseconds_
   start();
   opened();
   fake.answer = intake::busy;
-  kline("BTCUSDT", 1, true);
+  kline("BTCUSDT", 1);
   kline("ETHUSDT", 2);
-  kline("BTCUSDT", 3);
+  kline("BTCUSDT", 3, true);
   BOOST_TEST(fake.batches.size() == 1u);
   fake.answer = intake::taken;
   wait(49ms);
@@ -214,8 +292,34 @@ BOOST_AUTO_TEST_CASE(an_announced_close_is_answered_by_a_new_connection) {
   text(R"({"result":null,"id":1})");
   wait(20s);
   text(R"({"e":"serverShutdown","E":1})");
-  BOOST_TEST(sockets->lines.size() == 2u);
+  BOOST_TEST_REQUIRE(sockets->lines.size() == 2u);
+  BOOST_TEST(sockets->lines.front().open); // until the new one has everything
+  opened();
+  kline("BTCUSDT", 1);
+  BOOST_TEST(sockets->lines.front().open);
+  kline("ETHUSDT", 2);
   BOOST_TEST(!sockets->lines.front().open);
+  BOOST_TEST(fake.heard() == "BTCUSDT 1, ETHUSDT 2");
+  BOOST_TEST(fact(health(), "replacements") == "1");
+}
+
+BOOST_AUTO_TEST_CASE(while_one_connection_replaces_another_nothing_is_passed_on_twice) {
+  start(exchange::binance, {"BTCUSDT"});
+  opened();
+  kline("BTCUSDT", 7);
+  wait(20s);
+  text(R"({"e":"serverShutdown","E":1})");
+  opened();
+  auto& old = sockets->lines.front();
+  const auto again =
+      R"({"e":"kline","E":1767571202345,"s":"BTCUSDT","k":{"t":1767571200000,"i":"1m","o":"1",)"
+      R"("h":"100","l":"1","c":"9","v":"2","x":false}})";
+  old.sink({old.number, socket_text{again, wall()()}});
+  settle();
+  text(again); // the same from the new connection, which then takes over
+  BOOST_TEST(!old.open);
+  BOOST_TEST(fake.heard() == "BTCUSDT 7, BTCUSDT 9");
+  BOOST_TEST(fact(health(), "repeats") == "1");
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_read_is_counted_and_ends_nothing) {
@@ -248,6 +352,17 @@ BOOST_AUTO_TEST_CASE(a_refused_symbol_is_seen_in_health) {
   BOOST_TEST(fact(health(), "symbols") == "1/2");
 }
 
+BOOST_AUTO_TEST_CASE(a_symbol_of_the_universe_may_be_refused) {
+  universe_symbols = {"BTCUSDT", "SOLUSDT"};
+  universe = spawn(fake_universe, &universe_symbols);
+  start(exchange::kraken, {"BTCUSDT"});
+  opened();
+  text(R"({"error":"no such pair","method":"subscribe","success":false,"symbol":"SOL/USDT"})");
+  ohlc(1, "2026-01-05T00:00:00Z");
+  BOOST_TEST((health().level == health_level::ok));
+  BOOST_TEST(fact(health(), "refused") == "1");
+}
+
 BOOST_AUTO_TEST_CASE(where_no_candle_is_marked_closed_the_time_closes_it) {
   start(exchange::kraken, {"BTCUSDT"});
   opened();
@@ -270,7 +385,108 @@ BOOST_AUTO_TEST_CASE(the_distant_past_of_a_snapshot_is_left_out) {
             R"(:00Z"})";
   text(R"({"channel":"ohlc","type":"snapshot","data":[)" + rows + "]}");
   wait(1s);
-  BOOST_TEST(fake.heard() == "BTCUSDT 17!, BTCUSDT 18!, BTCUSDT 19");
+  BOOST_TEST(fake.heard() == "BTCUSDT 18!, BTCUSDT 19");
+}
+
+BOOST_AUTO_TEST_CASE(missed_minutes_are_asked_for_filled_and_marked) {
+  start(exchange::binance, {"BTCUSDT"});
+  opened();
+  kline("BTCUSDT", 1, true, 0);
+  wait(10s);
+  happens(socket_closed{"reset"});
+  wait(1s);
+  opened();
+  later = 3min;
+  kline("BTCUSDT", 4, false, 3);
+  BOOST_TEST(fake.heard() == "BTCUSDT 1!, BTCUSDT 4");
+  wait(5s);
+  BOOST_TEST_REQUIRE(rest->requests.size() == 1u);
+  const auto& url = rest->requests.front().url;
+  BOOST_TEST(url.starts_with("https://api.binance.com/"), url);
+  BOOST_TEST(url.find("BTCUSDT") != url.npos, url);
+  answers("[" + kline_row(2, 1) + "," + kline_row(3, 2) + "]");
+  BOOST_TEST(fake.heard() == "BTCUSDT 2!, BTCUSDT 3!");
+  BOOST_TEST(fact(health(), "filled_minutes") == "2");
+  const auto said = markers.heard();
+  BOOST_TEST(said.find("gap BTCUSDT 00:01:00-00:0") != said.npos, said);
+  BOOST_TEST(said.find("recovered BTCUSDT 00:01:00-00:0") != said.npos, said);
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_that_is_none_is_asked_for_again) {
+  start(exchange::binance, {"BTCUSDT"});
+  opened();
+  kline("BTCUSDT", 1, true, 0);
+  later = 3min;
+  kline("BTCUSDT", 3, false, 2);
+  wait(5s);
+  answers(R"({"code":-1121,"msg":"Invalid symbol."})", 400);
+  wait(5s);
+  answers("[" + kline_row(2, 1) + "]");
+  BOOST_TEST(fake.heard() == "BTCUSDT 1!, BTCUSDT 3, BTCUSDT 2!");
+}
+
+BOOST_AUTO_TEST_CASE(a_stale_symbol_and_its_end_are_marked) {
+  start(exchange::binance, {"BTCUSDT", "ETHUSDT"});
+  opened();
+  kline("BTCUSDT", 1);
+  kline("ETHUSDT", 1);
+  wait(30s);
+  kline("BTCUSDT", 2);
+  wait(30s);
+  BOOST_TEST(markers.heard() == "stale ETHUSDT 00:00:00-00:01:00");
+  wait(10s);
+  kline("ETHUSDT", 2);
+  const auto said = markers.heard();
+  BOOST_TEST(said.starts_with("recovered ETHUSDT"), said);
+}
+
+BOOST_AUTO_TEST_CASE(what_the_aggregator_has_of_an_earlier_life_is_gone_on_from) {
+  candle known;
+  known.symbol = "BTCUSDT";
+  known.start_s = 1767571200;
+  known.closed = true;
+  fake.known = {known};
+  start(exchange::binance, {"BTCUSDT"});
+  opened();
+  later = 3min;
+  kline("BTCUSDT", 3, false, 2);
+  wait(5s);
+  BOOST_TEST_REQUIRE(rest->requests.size() == 1u); // the minute between
+  answers("[" + kline_row(2, 1) + "]");
+  BOOST_TEST(fake.heard() == "BTCUSDT 3, BTCUSDT 2!");
+}
+
+BOOST_AUTO_TEST_CASE(it_follows_what_the_universe_says) {
+  universe_symbols = {"BTCUSDT", "SOLUSDT"};
+  universe = spawn(fake_universe, &universe_symbols);
+  start(exchange::binance, {"BTCUSDT"});
+  opened();
+  BOOST_TEST(line().sent.back() ==
+             R"({"method":"SUBSCRIBE","params":["btcusdt@kline_1m","solusdt@kline_1m"],"id":1})");
+  caf::anon_send(feed, followed_symbols{std::make_shared<const std::vector<std::string>>(
+                           std::vector<std::string>{"BTCUSDT", "XRPUSDT"})});
+  settle();
+  wait(1s);
+  BOOST_TEST_REQUIRE(line().sent.size() == 3u);
+  BOOST_TEST(line().sent[1].find(R"("UNSUBSCRIBE","params":["solusdt@kline_1m"])") != std::string::npos);
+  BOOST_TEST(line().sent[2].find(R"("SUBSCRIBE","params":["xrpusdt@kline_1m"])") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(people_see_connections_symbols_and_the_clocks_offset) {
+  start();
+  opened();
+  kline("BTCUSDT", 1); // two seconds ahead of receipt
+  text(R"({"e":"trade","s":"BTCUSDT"})");
+  const auto told = *ask<feed_report>(feed, feed_question{});
+  BOOST_TEST(told.connected);
+  BOOST_TEST_REQUIRE(told.connections.size() == 1u);
+  BOOST_TEST(told.connections[0].state == "open");
+  BOOST_TEST_REQUIRE(told.symbols.size() == 2u);
+  BOOST_TEST(told.symbols[0].name == "BTCUSDT");
+  BOOST_TEST(told.symbols[0].state == "subscribed");
+  BOOST_TEST(to_rfc3339(told.symbols[0].newest_minute.value()) == "2026-01-05T00:00:00.000Z");
+  BOOST_TEST(told.symbols[1].state == "asked");
+  BOOST_TEST(told.clock_offset.value().count() == -2345);
 }
 
 BOOST_AUTO_TEST_CASE(draining_closes_the_socket_and_answers_when_everything_is_passed_on) {
@@ -296,7 +512,7 @@ BOOST_AUTO_TEST_CASE(draining_closes_the_socket_and_answers_when_everything_is_p
 }
 
 BOOST_AUTO_TEST_CASE(an_exchange_without_that_market_is_said_and_drains) {
-  start(exchange::coinbase);
+  start(exchange::kraken, {"BTCUSDT"}, market::linear);
   BOOST_TEST(sockets->lines.empty());
   BOOST_TEST((health().level == health_level::degraded));
   BOOST_TEST((*ask<drained>(feed, drain_request{})).records == 0u);

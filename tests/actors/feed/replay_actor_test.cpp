@@ -156,8 +156,7 @@ BOOST_AUTO_TEST_CASE(what_is_of_no_use_is_counted) {
   BOOST_TEST(heard() == "BTCUSDT 1");
   const auto answer = health();
   BOOST_TEST(fact(answer, "frames") == "4");
-  BOOST_TEST(fact(answer, "without_dialect") == "1");
-  BOOST_TEST(fact(answer, "unreadable") == "1");
+  BOOST_TEST(fact(answer, "unreadable") == "2");
   BOOST_TEST(fact(answer, "other") == "1");
   BOOST_TEST(fact(answer, "skipped") == "1");
   BOOST_TEST(fact(answer, "candles") == "1");

@@ -87,9 +87,31 @@ BOOST_AUTO_TEST_CASE(two_of_ours_cannot_be_one_of_theirs) {
       exchange::kraken, market::spot, {"BTCUSD", "BTCUSDT", "NOQUOTE", "?"}, {{"BTCUSDT", "BTC/USD"}}};
   BOOST_TEST(*names.ours("BTC/USD") == "BTCUSDT");
   BOOST_TEST_REQUIRE(names.left_out().size() == 3u);
-  BOOST_TEST(names.left_out()[0].ours == "?");
-  BOOST_TEST(names.left_out()[1].ours == "BTCUSD");
-  BOOST_TEST(names.left_out()[2].ours == "NOQUOTE");
+  BOOST_TEST(names.left_out()[0].ours == "BTCUSD");
+  BOOST_TEST(names.left_out()[1].ours == "NOQUOTE");
+  BOOST_TEST(names.left_out()[2].ours == "?");
+}
+
+BOOST_AUTO_TEST_CASE(a_name_that_was_made_here_is_what_it_is_made_of) {
+  for (const char* name : {"BTC-USDT", "XBT/USD", "DOGE-BTCXBT", "xdg_eur", "1000PEPEUSDT"})
+    BOOST_TEST(canonical_symbol(canonical_symbol(name)) == canonical_symbol(name), name);
+}
+
+BOOST_AUTO_TEST_CASE(more_symbols_are_learnt_and_what_stands_stays_where_it_is) {
+  symbol_names names{exchange::okx, market::spot, {"BTCUSDT"}, {{"DOGEUSDT", "XDG-USDT"}}};
+  const auto* first = &names.entries()[0].theirs;
+  BOOST_TEST(!names.learn("ETH/USDT"));
+  BOOST_TEST(!names.learn("dogeusdt"));
+  BOOST_TEST(!names.learn("BTCUSDT")); // known
+  for (int i = 0; i < 1000; ++i) BOOST_TEST_REQUIRE(!names.learn("C" + std::to_string(i) + "USDT"));
+  BOOST_TEST(first == &names.entries()[0].theirs);
+  BOOST_TEST(names.place_of("ETHUSDT").value() == 1u);
+  BOOST_TEST(names.entries()[2].theirs == "XDG-USDT");
+  BOOST_TEST(*names.ours("ETH-USDT") == "ETHUSDT");
+  BOOST_TEST(!names.place_of("XRPUSDT"));
+  BOOST_TEST(names.learn("NOQUOTE")->reason.find("feeds.okx.symbols") != std::string::npos);
+  BOOST_TEST(names.learn("?")->ours == "?");
+  BOOST_TEST(names.left_out().empty()); // those are the constructor's
 }
 
 BOOST_AUTO_TEST_CASE(for_replay_any_symbol_of_the_market_is_known) {

@@ -1,4 +1,5 @@
 #include "actors/feed/websocket_io.hpp"
+#include "tests/support/certificate.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -10,24 +11,15 @@
 #include <boost/beast/websocket/ssl.hpp>
 #include <boost/test/unit_test.hpp>
 
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
-
 #include <atomic>
 #include <condition_variable>
-#include <cstdlib>
 #include <deque>
-#include <filesystem>
-#include <fstream>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
-#include <unistd.h>
 #include <vector>
 
 namespace breakwater {
@@ -37,44 +29,8 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace ws = boost::beast::websocket;
 using tcp = asio::ip::tcp;
+using test::certificate, test::trusted;
 using namespace std::chrono_literals;
-
-/// A certificate for `name` signed by itself, and its key, both PEM.
-struct certificate {
-  std::string pem, key;
-
-  explicit certificate(const std::string& name) {
-    std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> pair{EVP_EC_gen("P-256"), EVP_PKEY_free};
-    std::unique_ptr<X509, decltype(&X509_free)> made{X509_new(), X509_free};
-    X509_set_version(made.get(), 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(made.get()), 1);
-    X509_gmtime_adj(X509_getm_notBefore(made.get()), -3600);
-    X509_gmtime_adj(X509_getm_notAfter(made.get()), 3600);
-    X509_set_pubkey(made.get(), pair.get());
-    auto* subject = X509_get_subject_name(made.get());
-    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
-                               reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
-    X509_set_issuer_name(made.get(), subject);
-    const auto alternative = "DNS:" + name;
-    auto* extension = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, alternative.c_str());
-    X509_add_ext(made.get(), extension, -1);
-    X509_EXTENSION_free(extension);
-    X509_sign(made.get(), pair.get(), EVP_sha256());
-
-    std::unique_ptr<BIO, decltype(&BIO_free)> memory{BIO_new(BIO_s_mem()), BIO_free};
-    PEM_write_bio_X509(memory.get(), made.get());
-    pem = drain(memory.get());
-    PEM_write_bio_PrivateKey(memory.get(), pair.get(), nullptr, nullptr, 0, nullptr, nullptr);
-    key = drain(memory.get());
-  }
-
-private:
-  static std::string drain(BIO* memory) {
-    std::string text(static_cast<std::size_t>(BIO_pending(memory)), '\0');
-    BIO_read(memory, text.data(), static_cast<int>(text.size()));
-    return text;
-  }
-};
 
 /// Accepts one connection on loopback and talks to it in a thread of its own.
 class server {
@@ -199,20 +155,6 @@ void read_to_the_end(auto& stream) {
   beast::flat_buffer buffer;
   for (;;) stream.read(buffer);
 }
-
-/// Makes OpenSSL trust `of` and nothing else while it lives.
-struct trusted {
-  std::filesystem::path path = std::filesystem::temp_directory_path() /
-                               (std::string{"breakwater-ca-"} + std::to_string(::getpid()) + ".pem");
-  explicit trusted(const certificate& of) {
-    std::ofstream{path} << of.pem;
-    ::setenv("SSL_CERT_FILE", path.c_str(), 1);
-  }
-  ~trusted() {
-    ::unsetenv("SSL_CERT_FILE");
-    std::filesystem::remove(path);
-  }
-};
 
 BOOST_FIXTURE_TEST_SUITE(websocket_io_suite, socket_fixture)
 

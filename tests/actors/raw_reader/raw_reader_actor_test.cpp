@@ -78,12 +78,15 @@ struct reader_fixture : actor_fixture {
                   for (const auto& c : *batch.candles) merged.push_back(static_cast<int>(c.close));
                   return intake_answer{intake::taken, 1};
                 },
+                [](coverage_request) { return coverage_answer{}; },
+                [](merge_question) { return merge_report{}; },
                 [this](position_request) -> caf::result<position_answer> {
                   ++position_questions;
                   if (!knows_position) return make_error(failure{errc::crashed, "it is away"});
                   return position_answer{merged_upto};
                 },
-                [](wake) {}, [](drain_request) { return drained{}; },
+                [](wake) {},
+                [](drain_request) { return drained{}; },
                 [](health_question) { return health_answer{}; }};
       });
   std::size_t entries_a_read = 10;

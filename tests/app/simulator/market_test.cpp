@@ -94,6 +94,51 @@ BOOST_AUTO_TEST_CASE(moves_like_a_market_and_stays_near_its_price) {
   BOOST_TEST(farthest < 0.02);
 }
 
+BOOST_AUTO_TEST_CASE(makes_the_candle_of_the_minutes_trades) {
+  for (auto x : all_exchanges) BOOST_TEST_CONTEXT(to_string(x)) {
+      const auto whole = btc_at(x, 1min);
+      invented_candle folded;
+      const auto first = invented_market::tick_of(minute_start);
+      for (auto tick = first; tick < first + 240; ++tick) {
+        const auto trade = market.trade(x, btc, tick);
+        if (!trade) continue;
+        if (folded.trades++ == 0) folded.open = folded.high = folded.low = trade->price;
+        folded.high = std::max(folded.high, trade->price);
+        folded.low = std::min(folded.low, trade->price);
+        folded.close = trade->price;
+        folded.volume += trade->quantity;
+        BOOST_TEST((minute_start <= trade->at && trade->at < minute_start + 1min));
+      }
+      BOOST_TEST(folded.trades == whole.trades);
+      BOOST_TEST(folded.open == whole.open);
+      BOOST_TEST(folded.high == whole.high);
+      BOOST_TEST(folded.low == whole.low);
+      BOOST_TEST(folded.close == whole.close);
+      BOOST_TEST(std::abs(folded.volume - whole.volume) < 1e-8);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(keeps_minutes_quiet_at_kraken_and_coinbase_and_counts_trades_on) {
+  invented_market quiet{7, {"BTCUSDT"}, 3};
+  for (auto x : all_exchanges) BOOST_TEST_CONTEXT(to_string(x)) {
+      const bool may_be_quiet = x == exchange::kraken || x == exchange::coinbase;
+      int without = 0;
+      for (auto at = minute_start; at < minute_start + 100min; at += 1min)
+        without += quiet.candle(x, 0, epoch_ms(at), at + 1min).trades == 0;
+      BOOST_TEST(without == (may_be_quiet ? 30 : 0));
+    }
+  // The numbers of Coinbase's trades go on by one, over quiet minutes, too.
+  const auto first = invented_market::tick_of(minute_start);
+  auto last = quiet.last_trade(exchange::coinbase, 0, minute_start - 1ms).id;
+  int trades = 0;
+  for (auto tick = first; tick < first + 240 * 100; ++tick)
+    if (const auto trade = quiet.trade(exchange::coinbase, 0, tick)) {
+      ++trades;
+      if (trade->id != ++last) BOOST_FAIL("trade " << trade->id << " instead of " << last);
+    }
+  BOOST_TEST(trades == 240 * 70);
+}
+
 BOOST_AUTO_TEST_CASE(rounds_to_the_price_step_of_the_exchange) {
   BOOST_TEST(market.price_decimals(exchange::binance, btc) == 2);
   BOOST_TEST(market.price_decimals(exchange::kraken, btc) == 1);

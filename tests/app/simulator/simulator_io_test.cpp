@@ -6,6 +6,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
 #include <boost/beast/ssl.hpp>
 #include <boost/beast/websocket.hpp>
 #include <boost/beast/websocket/ssl.hpp>
@@ -23,6 +24,7 @@ namespace {
 
 namespace asio = boost::asio;
 namespace beast = boost::beast;
+namespace http = beast::http;
 namespace websocket = beast::websocket;
 using tcp = asio::ip::tcp;
 
@@ -50,6 +52,7 @@ public:
   }
 
   [[nodiscard]] bool open() const { return !error_; }
+  [[nodiscard]] int close_code() const { return plain_ ? plain_->reason().code : secure_->reason().code; }
   [[nodiscard]] int status() const { return static_cast<int>(response_.result_int()); }
 
   void say(std::string_view text) {
@@ -99,6 +102,21 @@ private:
   boost::system::error_code error_;
 };
 
+/// One GET, blocking.
+http::response<http::string_body> get(std::uint16_t port, const std::string& target,
+                                      http::verb verb = http::verb::get) {
+  asio::io_context io;
+  beast::tcp_stream socket{io};
+  socket.connect(tcp::endpoint{asio::ip::address_v4::loopback(), port});
+  http::request<http::empty_body> request{verb, target, 11};
+  request.set(http::field::host, "localhost");
+  http::write(socket, request);
+  beast::flat_buffer buffer;
+  http::response<http::string_body> response;
+  http::read(socket, buffer, response);
+  return response;
+}
+
 simulator_options on_any_port() {
   simulator_options options;
   options.listen = "127.0.0.1:0";
@@ -135,6 +153,9 @@ BOOST_AUTO_TEST_CASE(serves_every_exchange_on_one_port) {
                R"("topic":"kline.1.BTCUSDT")"},
            row{"/ws/v5/business", R"({"op":"subscribe","args":[{"channel":"candle1m","instId":"BTC-USDT"}]})",
                R"("event":"subscribe")", R"("data":[[")"},
+           row{"/coinbase",
+               R"({"type":"subscribe","product_ids":["BTC-USD"],"channels":["matches","heartbeat"]})",
+               R"("type":"subscriptions")", R"("type":"match")"},
            row{"/v2", R"({"method":"subscribe","params":{"channel":"ohlc","symbol":["BTC/USDT"]}})",
                R"("success":true)", R"("type":"update")"},
        })
@@ -147,10 +168,72 @@ BOOST_AUTO_TEST_CASE(serves_every_exchange_on_one_port) {
     }
   BOOST_TEST(within(5s, [&] { return sut.statistics().connections_open == 0; }));
   const auto seen = sut.statistics();
-  BOOST_TEST(seen.connections == 5u);
-  BOOST_TEST(seen.acknowledgements == 4u);
-  for (auto x : {exchange::binance, exchange::bybit, exchange::okx, exchange::kraken})
-    BOOST_TEST(seen.frames[index_of(x)] > 0u);
+  BOOST_TEST(seen.connections == 6u);
+  BOOST_TEST(seen.acknowledgements == 5u);
+  for (auto x : all_exchanges) BOOST_TEST(seen.frames[index_of(x)] > 0u);
+}
+
+BOOST_AUTO_TEST_CASE(answers_for_past_candles_on_the_same_port) {
+  simulator sut{on_any_port()};
+  BOOST_REQUIRE(sut.start());
+  BOOST_TEST(sut.rest_url() == "http://127.0.0.1:" + std::to_string(sut.port()));
+  constexpr std::pair<const char*, std::string_view> rows[] = {
+      {"/api/v3/klines?symbol=BTCUSDT&interval=1m&limit=2", "[["},
+      {"/fapi/v1/klines?symbol=BTCUSDT&interval=1m&limit=2", "[["},
+      {"/v5/market/kline?category=spot&symbol=BTCUSDT&interval=1&limit=2", R"({"retCode":0,)"},
+      {"/api/v5/market/candles?instId=BTC-USDT&bar=1m&limit=2", R"({"code":"0",)"},
+      {"/api/v5/market/history-candles?instId=BTC-USDT&bar=1m&limit=2", R"({"code":"0",)"},
+      {"/0/public/OHLC?pair=XBTUSD&since=4000000000", R"({"error":[],"result":{"XXBTZUSD":[[)"},
+      {"/products/BTC-USD/candles?granularity=60", "[["},
+  };
+  for (const auto& [target, begin] : rows) BOOST_TEST_CONTEXT(target) {
+      const auto response = get(sut.port(), target);
+      BOOST_TEST(response.result_int() == 200u);
+      BOOST_TEST(response[http::field::content_type] == "application/json");
+      BOOST_TEST(response.body().substr(0, begin.size()) == begin);
+    }
+  const auto unknown = get(sut.port(), "/products/NOPE-USD/candles");
+  BOOST_TEST(unknown.result_int() == 404u);
+  BOOST_TEST(unknown.body() == R"({"message":"NotFound"})");
+  BOOST_TEST(get(sut.port(), "/api/v3/depth").result_int() == 426u);
+  BOOST_TEST(get(sut.port(), "/api/v3/klines", http::verb::post).result_int() == 426u);
+  BOOST_TEST(sut.statistics().rest_answers == 8u);
+}
+
+BOOST_AUTO_TEST_CASE(misbehaves_as_told_and_counts_it) {
+  auto options = on_any_port();
+  options.faults = {*parse_fault_rule("rate_limit,exchange=binance,every=1h,for=1h"),
+                    *parse_fault_rule("malformed,exchange=bybit,every=1h,for=1h"),
+                    *parse_fault_rule("cut,exchange=bybit,every=1h,after=2s"),
+                    *parse_fault_rule("snapshot,exchange=kraken,every=1h,after=1s"),
+                    *parse_fault_rule("day_end,exchange=coinbase,every=1h,after=1s")};
+  simulator sut{options};
+  BOOST_REQUIRE(sut.start());
+  const auto refused = get(sut.port(), "/api/v3/klines?symbol=BTCUSDT&interval=1m");
+  BOOST_TEST(refused.result_int() == 429u);
+  BOOST_TEST(refused[http::field::retry_after] == "5");
+  caller binance{sut.port(), "/stream"};
+  BOOST_TEST(binance.status() == 429);
+
+  caller kraken{sut.port(), "/v2"};
+  kraken.say(R"({"method":"subscribe","params":{"channel":"ohlc","symbol":["BTC/USDT"]}})");
+  caller coinbase{sut.port(), "/coinbase"};
+  coinbase.say(R"({"type":"subscribe","product_ids":["BTC-USD"],"channels":["heartbeat"]})");
+  caller bybit{sut.port(), "/v5/public/linear"};
+  bybit.say(R"({"op":"subscribe","args":["kline.1.BTCUSDT"]})");
+  BOOST_TEST(bybit.hear_with("success") != "");
+  BOOST_TEST(bybit.hear_with("never sent") == ""); // it is cut
+  BOOST_TEST(!bybit.open());
+  BOOST_TEST(coinbase.hear_with("never sent") == "");
+  BOOST_TEST(coinbase.close_code() == websocket::close_code::going_away);
+  BOOST_TEST(kraken.hear_with(R"("channel":"book","type":"snapshot")").size() > 500'000u);
+  const auto done = [&](fault what) { return sut.statistics().faults[static_cast<std::size_t>(what)]; };
+  BOOST_TEST(within(1s, [&] { return done(fault::snapshot) == 1; }));
+  BOOST_TEST(done(fault::rate_limit) == 2u);
+  BOOST_TEST(done(fault::cut) == 1u);
+  BOOST_TEST(done(fault::day_end) == 1u);
+  BOOST_TEST(done(fault::malformed) > 0u);
+  BOOST_TEST(done(fault::slow) == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(speaks_tls_with_a_certificate) {
@@ -161,6 +244,7 @@ BOOST_AUTO_TEST_CASE(speaks_tls_with_a_certificate) {
   simulator sut{options};
   BOOST_REQUIRE(sut.start());
   BOOST_TEST(sut.url(exchange::okx) == "wss://127.0.0.1:" + std::to_string(sut.port()) + "/ws/v5/business");
+  BOOST_TEST(sut.rest_url() == "https://127.0.0.1:" + std::to_string(sut.port()));
   caller client{sut.port(), "/stream", true};
   BOOST_REQUIRE(client.open());
   client.say(binance_subscribe);
@@ -260,6 +344,7 @@ BOOST_AUTO_TEST_CASE(says_why_it_cannot_start) {
       why([](auto& x) { x.certificate_file = x.private_key_file = "/nowhere"; }).starts_with("/nowhere: "));
   BOOST_TEST(why([](auto& x) { x.certificate_file = "/nowhere"; }) ==
              "a certificate and a private key come together or not at all");
+  BOOST_TEST(why([](auto& x) { x.quiet_minutes = 10; }) == "the quiet minutes are outside 0..9");
   BOOST_TEST(why([](auto& x) { x.interval = 1ms; }) == "the interval is outside 10 ms..1 min");
 }
 

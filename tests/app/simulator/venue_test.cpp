@@ -14,12 +14,13 @@ constexpr auto minute_start = wall_time_from_ms(1'767'571'200'000); // 2026-01-0
 
 /// A client of one venue, in a time of its own.
 struct visit {
-  invented_market market{1, {"BTCUSDT", "ETHUSDT"}};
+  invented_market market;
   wall_time now = minute_start + 10s;
   std::unique_ptr<venue> sut;
   std::vector<std::string> greeting;
 
-  explicit visit(std::string_view target, bool invents = true) {
+  explicit visit(std::string_view target, bool invents = true, int quiet = 0)
+      : market{1, {"BTCUSDT", "ETHUSDT"}, quiet} {
     const auto address = parse_venue_address(target);
     BOOST_REQUIRE(address);
     sut = venue::make(*address, market, 3, 250ms, invents);
@@ -121,6 +122,7 @@ BOOST_AUTO_TEST_CASE(chooses_the_exchange_by_the_path_of_the_real_urls) {
       {"/ws/v5/business", "okx spot"},
       {"/ws/v5/public", "okx spot silent"},
       {"/v2", "kraken spot"},
+      {"/coinbase", "coinbase spot"},
       {"/", "-"},
       {"/streams", "-"},
       {"/stream/x", "-"},
@@ -131,7 +133,6 @@ BOOST_AUTO_TEST_CASE(chooses_the_exchange_by_the_path_of_the_real_urls) {
       BOOST_TEST(describe(parse_venue_address(row.target)) == row.expected);
     }
   for (auto x : all_exchanges) {
-    if (x == exchange::coinbase) continue;
     const auto reached = parse_venue_address(venue_path(x, market::spot));
     BOOST_REQUIRE(reached);
     BOOST_TEST(to_string(reached->from) == to_string(x));
@@ -163,18 +164,43 @@ BOOST_AUTO_TEST_CASE(sends_candles_of_subscribed_symbols_and_marks_the_closed_on
   }
 }
 
-BOOST_AUTO_TEST_CASE(stops_sending_what_is_unsubscribed) {
-  constexpr std::pair<std::string_view, std::string_view> rows[] = {
-      {"/stream", R"({"method":"UNSUBSCRIBE","params":["btcusdt@kline_1m"],"id":8})"},
-      {"/v5/public/spot", R"({"op":"unsubscribe","args":["kline.1.BTCUSDT"]})"},
-      {"/ws/v5/business", R"({"op":"unsubscribe","args":[{"channel":"candle1m","instId":"BTC-USDT"}]})"}};
-  for (const auto& [target, request] : rows) BOOST_TEST_CONTEXT(target) {
+BOOST_AUTO_TEST_CASE(stops_sending_what_is_unsubscribed_and_says_so) {
+  struct row {
+    std::string_view target, subscribe, unsubscribe, answer;
+  };
+  constexpr row rows[] = {
+      {"/stream", R"({"method":"SUBSCRIBE","params":["btcusdt@kline_1m","ethusdt@kline_1m"],"id":7})",
+       R"({"method":"UNSUBSCRIBE","params":["btcusdt@kline_1m"],"id":8})", R"({"result":null,"id":8})"},
+      {"/market/stream", R"({"method":"SUBSCRIBE","params":["btcusdt@kline_1m","ethusdt@kline_1m"],"id":7})",
+       R"({"method":"UNSUBSCRIBE","params":["btcusdt@kline_1m"],"id":8})", R"({"result":null,"id":8})"},
+      {"/v5/public/spot", R"({"op":"subscribe","args":["kline.1.BTCUSDT","kline.1.ETHUSDT"]})",
+       R"({"req_id":"u","op":"unsubscribe","args":["kline.1.BTCUSDT"]})",
+       R"("req_id":"u","op":"unsubscribe"})"},
+      {"/v5/public/linear", R"({"op":"subscribe","args":["kline.1.BTCUSDT","kline.1.ETHUSDT"]})",
+       R"({"req_id":"u","op":"unsubscribe","args":["kline.1.BTCUSDT"]})", R"({"success":true,"ret_msg":"",)"},
+      {"/ws/v5/business",
+       R"({"op":"subscribe","args":[{"channel":"candle1m","instId":"BTC-USDT"},{"channel":"candle1m","instId":"ETH-USDT"}]})",
+       R"({"id":"u","op":"unsubscribe","args":[{"channel":"candle1m","instId":"BTC-USDT"}]})",
+       R"({"id":"u","event":"unsubscribe","arg":{"channel":"candle1m","instId":"BTC-USDT"},"connId":)"},
+      {"/v2", R"({"method":"subscribe","params":{"channel":"ohlc","symbol":["BTC/USDT","ETH/USDT"]}})",
+       R"({"method":"unsubscribe","params":{"channel":"ohlc","symbol":["BTC/USDT"],"interval":1},"req_id":9})",
+       R"({"method":"unsubscribe","result":{"channel":"ohlc","interval":1,"symbol":"BTC/USDT"},"success":true,)"},
+      {"/coinbase",
+       R"({"type":"subscribe","product_ids":["BTC-USDT","ETH-USDT"],"channels":["matches","heartbeat"]})",
+       R"({"type":"unsubscribe","product_ids":["BTC-USDT"],"channels":["matches","heartbeat"]})",
+       R"({"type":"subscriptions","channels":[{"name":"heartbeat","product_ids":["ETH-USDT"],"account_ids":null},{"name":"matches","product_ids":["ETH-USDT"],"account_ids":null}]})"},
+  };
+  for (const auto& [target, subscribe, unsubscribe, answer] : rows) BOOST_TEST_CONTEXT(target) {
       visit v{target};
-      for (const auto& row : exchanges)
-        if (row.target == target) v.say(row.subscribe);
-      BOOST_TEST(!v.wait(2s).empty());
-      BOOST_TEST(v.say(request).refused == 0u);
-      BOOST_TEST(v.wait(2s).empty());
+      v.say(subscribe);
+      const auto both = v.wait(2s);
+      BOOST_TEST(count(both, {"BTC"}) + count(both, {"btc"}) > 0u);
+      const auto out = v.say(unsubscribe);
+      BOOST_TEST(out.refused == 0u);
+      BOOST_TEST(count(out.texts, {answer}) == 1u);
+      const auto left = v.wait(2s);
+      BOOST_TEST(count(left, {"BTC"}) + count(left, {"btc"}) == 0u);
+      BOOST_TEST(count(left, {"ETH"}) + count(left, {"eth"}) > 0u);
     }
 }
 
@@ -373,7 +399,7 @@ BOOST_AUTO_TEST_CASE(kraken_acknowledges_each_symbol_and_sends_past_candles) {
       R"({"method":"subscribe","params":{"channel":"ohlc","symbol":["BTC/USD","ETH/USDT","XBT/USD"],"interval":1},"req_id":5})");
   BOOST_TEST(out.granted == 2u);
   BOOST_TEST(out.refused == 1u);
-  BOOST_TEST(out.frames == 2u);
+  BOOST_TEST(out.data.size() == 2u);
   BOOST_TEST(
       count(
           out.texts,
@@ -409,6 +435,181 @@ BOOST_AUTO_TEST_CASE(kraken_answers_pings_and_limits_messages) {
                  .starts_with(R"({"method":"pong","req_id":42,"time_in":")"));
   for (int i = 0; i < 19; ++i) v.say(R"({"method":"ping"})");
   BOOST_TEST(count(v.say(R"({"method":"ping"})").texts, {R"({"error":"Exceeded msg rate")"}) == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(coinbase_answers_as_documented) {
+  constexpr std::pair<std::string_view, std::string_view> rows[] = {
+      {"nonsense", R"({"type":"error","message":"Malformed JSON"})"},
+      {R"({"type":"dance"})",
+       R"({"type":"error","message":"Type has to be either subscribe or unsubscribe"})"},
+      {R"({"type":"subscribe","product_ids":["BTC-USD","FAKE-USD"],"channels":["matches"]})",
+       R"({"type":"error","message":"Failed to subscribe","reason":"FAKE-USD is not a valid product"})"},
+      {R"({"type":"subscribe","product_ids":["BTC-USD"],"channels":["candles"]})",
+       R"({"type":"error","message":"Failed to subscribe","reason":"candles is not a valid channel"})"},
+      {R"({"type":"subscribe","product_ids":["BTC-USD"]})",
+       R"({"type":"error","message":"Failed to subscribe","reason":"channels are needed"})"},
+      {R"({"type":"subscribe","channels":["matches"]})",
+       R"({"type":"error","message":"Failed to subscribe","reason":"product_ids are needed"})"},
+      {R"({"type":"subscribe","product_ids":["BTC-USD"],"channels":["heartbeat"]})",
+       R"({"type":"subscriptions","channels":[{"name":"heartbeat","product_ids":["BTC-USD"],"account_ids":null}]})"},
+      {R"({"type":"subscribe","channels":[{"name":"ticker","product_ids":["ETH-USD"]}]})",
+       R"({"type":"subscriptions","channels":[{"name":"heartbeat","product_ids":["BTC-USD"],"account_ids":null},{"name":"ticker","product_ids":["ETH-USD"],"account_ids":null}]})"},
+      {R"({"type":"unsubscribe","channels":["ticker"]})",
+       R"({"type":"subscriptions","channels":[{"name":"heartbeat","product_ids":["BTC-USD"],"account_ids":null}]})"},
+      {R"({"type":"unsubscribe","channels":["heartbeat"]})", R"({"type":"subscriptions","channels":[]})"},
+  };
+  visit v{"/coinbase"};
+  for (const auto& [request, answer] : rows) BOOST_TEST(v.answer(request) == answer);
+}
+
+BOOST_AUTO_TEST_CASE(coinbase_sends_trades_that_make_the_candle_of_the_minute) {
+  visit v{"/coinbase"};
+  const auto answers =
+      v.say(R"({"type":"subscribe","product_ids":["BTC-USD"],"channels":["matches","heartbeat"]})");
+  BOOST_TEST(answers.granted == 1u);
+  BOOST_REQUIRE_EQUAL(answers.texts.size(), 2u);
+  BOOST_TEST(answers.texts[0].starts_with(R"({"type":"last_match","trade_id":)"));
+  auto number = price_in(answers.texts[0], R"("trade_id":)");
+  auto sequence = price_in(answers.texts[0], R"("sequence":)");
+
+  v.wait(50s); // to the end of the minute
+  const auto texts = v.wait(60s);
+  double open = 0, high = 0, low = 1e9, close = 0, volume = 0;
+  number = 0;
+  for (const auto& text : texts) {
+    if (text.starts_with(R"({"type":"heartbeat")")) {
+      // It speaks of no trade that was not sent.
+      if (number > 0) BOOST_TEST(price_in(text, R"("last_trade_id":)") == number);
+      continue;
+    }
+    BOOST_REQUIRE(text.starts_with(R"({"type":"match","trade_id":)"));
+    if (number > 0) BOOST_TEST(price_in(text, R"("trade_id":)") == number + 1);
+    number = price_in(text, R"("trade_id":)");
+    BOOST_TEST(price_in(text, R"("sequence":)") > sequence);
+    sequence = price_in(text, R"("sequence":)");
+    if (text.find(R"("time":"2026-01-05T00:01:)") == std::string::npos) continue;
+    const auto price = price_in(text, R"("price":)");
+    open = open > 0 ? open : price;
+    high = std::max(high, price);
+    low = std::min(low, price);
+    close = price;
+    volume += price_in(text, R"("size":)");
+  }
+  BOOST_TEST(count(texts, {R"("type":"heartbeat")"}) >= 59u);
+  BOOST_TEST(count(texts, {R"("time":"2026-01-05T00:01:30.250114Z")"}) == 1u); // microseconds
+  const auto truth = v.market.candle(exchange::coinbase, 0, epoch_ms(minute_start + 1min), v.now + 1min);
+  // The last quarter of a second comes with the next look at the clock.
+  for (const auto& text : v.wait(1s)) {
+    if (text.find(R"("match")") == std::string::npos ||
+        text.find(R"("time":"2026-01-05T00:01:)") == std::string::npos)
+      continue;
+    close = price_in(text, R"("price":)");
+    high = std::max(high, close);
+    low = std::min(low, close);
+    volume += price_in(text, R"("size":)");
+  }
+  BOOST_TEST(open == truth.open);
+  BOOST_TEST(high == truth.high);
+  BOOST_TEST(low == truth.low);
+  BOOST_TEST(close == truth.close);
+  BOOST_TEST(volume == truth.volume, boost::test_tools::tolerance(1e-9));
+}
+
+BOOST_AUTO_TEST_CASE(coinbase_keeps_nobody_who_subscribes_to_nothing) {
+  visit v{"/coinbase"};
+  v.wait(4900ms);
+  BOOST_TEST(v.cut.empty());
+  v.wait(200ms);
+  BOOST_TEST(v.cut == "idle");
+  visit subscribed{"/coinbase"};
+  subscribed.say(R"({"type":"subscribe","product_ids":["BTC-USD"],"channels":["heartbeat"]})");
+  subscribed.wait(60s);
+  BOOST_TEST(subscribed.cut.empty());
+}
+
+BOOST_AUTO_TEST_CASE(coinbase_hangs_up_at_the_hundred_and_first_message_within_a_second) {
+  visit v{"/coinbase"};
+  for (int i = 0; i < 100; ++i) BOOST_TEST(v.say(R"({"type":"dance"})").cut.empty());
+  BOOST_TEST(!v.say(R"({"type":"dance"})").cut.empty());
+}
+
+BOOST_AUTO_TEST_CASE(kraken_and_coinbase_say_nothing_in_a_quiet_minute) {
+  constexpr std::pair<std::string_view, std::string_view> rows[] = {
+      {"/v2", R"({"method":"subscribe","params":{"channel":"ohlc","symbol":["BTC/USDT"],"snapshot":false}})"},
+      {"/coinbase", R"({"type":"subscribe","product_ids":["BTC-USDT"],"channels":["matches"]})"}};
+  for (const auto& [target, subscribe] : rows) BOOST_TEST_CONTEXT(target) {
+      visit v{target, true, 4};
+      v.say(subscribe);
+      v.wait(590s); // of each ten minutes there are four
+      int quiet = 0;
+      for (int minute = 0; minute < 20; ++minute) {
+        v.wait(1s); // the end of the minute before
+        const auto texts = v.wait(58s);
+        v.wait(1s);
+        quiet += count(texts, {"match"}) + count(texts, {"ohlc"}) == 0;
+      }
+      BOOST_TEST(quiet == 8);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(refuses_subscriptions_in_another_mood) {
+  struct row {
+    std::string_view target, subscribe, over_limit, out_of_order;
+  };
+  constexpr row rows[] = {
+      {"/stream", R"({"method":"SUBSCRIBE","params":["btcusdt@kline_1m"],"id":7})", "cut",
+       R"({"error":{"code":1,"msg":"Internal error"},"id":7})"},
+      {"/v5/public/spot", R"({"req_id":"r","op":"subscribe","args":["kline.1.BTCUSDT"]})",
+       R"("success":true)", // no such limit is documented
+       R"("req_id":"r","op":"subscribe"})"},
+      {"/ws/v5/business",
+       R"({"id":"r","op":"subscribe","args":[{"channel":"candle1m","instId":"BTC-USDT"}]})",
+       R"({"id":"r","event":"error","code":"60014","msg":"Requests too frequent")",
+       R"({"id":"r","event":"error","code":"63999")"},
+      {"/v2",
+       R"({"method":"subscribe","params":{"channel":"ohlc","symbol":["BTC/USDT"],"snapshot":false},"req_id":5})",
+       R"({"error":"Exceeded msg rate","method":"subscribe","success":false,)",
+       R"({"error":"Service unavailable","method":"subscribe","success":false,"symbol":"BTC/USDT",)"},
+      {"/coinbase", R"({"type":"subscribe","product_ids":["BTC-USDT"],"channels":["matches"]})", "cut",
+       R"({"type":"error","message":"Failed to subscribe","reason":"internal error"})"},
+  };
+  for (const auto& row : rows) BOOST_TEST_CONTEXT(row.target) {
+      visit v{row.target};
+      const auto refused = v.sut->on_text(row.subscribe, v.now, mood::out_of_order);
+      BOOST_TEST(count(refused.texts, {row.out_of_order}) == 1u);
+      BOOST_TEST(refused.granted == 0u);
+      BOOST_TEST(v.wait(2s).empty());
+      const auto limited = v.sut->on_text(row.subscribe, v.now, mood::over_limit);
+      if (row.over_limit == "cut")
+        BOOST_TEST(!limited.cut.empty());
+      else
+        BOOST_TEST(count(limited.texts, {row.over_limit}) == 1u);
+      BOOST_TEST(v.say(row.subscribe).cut.empty()); // the mood is over
+    }
+}
+
+BOOST_AUTO_TEST_CASE(tells_when_to_ask_again) {
+  constexpr std::pair<std::string_view, std::string_view> rows[] = {
+      {"/v2", R"({"method":"subscribe","params":{"channel":"ohlc","symbol":["BTC/USDT","ETH/USDT"]}})"},
+      {"/coinbase",
+       R"({"type":"subscribe","product_ids":["BTC-USD","ETH-USD"],"channels":["matches","heartbeat"]})"},
+      {"/stream", R"({"method":"SUBSCRIBE","params":["btcusdt@kline_1m","ethusdt@kline_1m"],"id":7})"},
+      {"/ws/v5/business", R"({"op":"subscribe","args":[{"channel":"candle1m","instId":"BTC-USDT"}]})"}};
+  for (const auto& [target, subscribe] : rows) BOOST_TEST_CONTEXT(target) {
+      visit often{target}, when_due{target};
+      often.say(subscribe);
+      when_due.say(subscribe);
+      auto all = often.wait(90s);
+      std::vector<std::string> told;
+      while (when_due.sut->next_due() <= often.now) {
+        BOOST_REQUIRE((when_due.sut->next_due() > when_due.now || told.empty()));
+        when_due.now = std::max(when_due.now, when_due.sut->next_due());
+        const auto out = when_due.sut->frames_due(when_due.now);
+        told.insert(told.end(), out.texts.begin(), out.texts.end());
+      }
+      BOOST_TEST(told.size() * 10 >= all.size() * 9);
+      BOOST_TEST((when_due.sut->next_due() <= often.now + 1s));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(exchanges_agree_about_the_price) {
