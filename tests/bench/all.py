@@ -23,6 +23,7 @@ PROGRAMS = {  # and what is given for --quick
     "latency": "--seconds 1 --rounds 1 --symbols 100",
     "idle_cpu": "--seconds 3",
     "symbols": "--frames 60000 --rounds 1",
+    "parse_cost": "--frames 200 --rounds 1",
     "api_under_load": "--idle 100 --slow 10 --requests 10",
 }
 RESULT = re.compile(r"^(.+): ([\d.]+(?: %)?) \((.+)\)\ngoal: (.+)$", re.MULTILINE)
