@@ -44,10 +44,9 @@ void say(feed_state& state, const tell& what, moment now) {
     state.markers.push_back({state.options.which, what.symbol, kind, from, now.wall, cause});
   };
   if (what.what == event::feed_stale)
-    mark(quality_kind::stale, now.wall - std::max(what.age, 0ms),
-         "no data for longer than feeds.stale_after");
+    mark(quality_kind::stale, now.wall - what.age, "no data for longer than feeds.stale_after");
   else if (what.what == event::feed_fresh)
-    mark(quality_kind::recovered, now.wall - std::max(what.age, 0ms), "data again after it was stale");
+    mark(quality_kind::recovered, now.wall - what.age, "data again after it was stale");
 }
 
 /// Hands the markers made since the last time to whoever writes them.

@@ -158,10 +158,11 @@ bool session::on_data(std::uint64_t socket, const std::string& symbol, mono_time
   auto* which = connection_of(socket);
   if (!known || !which || *known >= symbols_.size() || !which->on_data(*known, out)) return false;
   auto& one = symbols_[*known];
-  one.data_at = now;
+  const auto silent = in_ms(now - std::exchange(one.data_at, now));
   one.has_data = true;
   one.in->quiet_wait = 0ms;
-  if (std::exchange(one.stale, false)) out.push_back(tell{.what = event::feed_fresh, .symbol = symbol});
+  if (std::exchange(one.stale, false))
+    out.push_back(tell{.what = event::feed_fresh, .symbol = symbol, .age = silent});
   if (one.in->next) look_after(*one.in, now, out);
   return true;
 }
