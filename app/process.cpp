@@ -4,6 +4,7 @@
 #include "actors/audit/audit_file_io.hpp"
 #include "actors/audit/sha256_io.hpp"
 #include "actors/breaker/breaker_store_io.hpp"
+#include "actors/bridge/contract_io.hpp"
 #include "actors/feed/frame_source_port.hpp"
 #include "actors/feed/rest_io.hpp"
 #include "actors/feed/websocket_io.hpp"
@@ -117,6 +118,8 @@ result<std::unique_ptr<process>> process::start(const settings& what, recording 
   if (!lock) return lock.error();
   if (auto usable = can_append_audit(what.process.data_dir); !usable) return usable.error();
 
+  auto contracts = load_contracts(what);
+  if (!contracts) return contracts.error();
   auto spool = spool_io::open(what.process.data_dir + "/spool", what.spool);
   if (!spool) return spool.error();
   auto made = std::make_unique<parts>(what, std::move(*lock));
@@ -146,6 +149,7 @@ result<std::unique_ptr<process>> process::start(const settings& what, recording 
   world.audit = audit_file(what.process.data_dir);
   world.hash = sha256;
   world.clock = system_wall_time;
+  world.contracts = std::move(*contracts);
   if (recorded.frames)
     world.recorded = p.recorded = std::make_shared<stoppable_frames>(std::move(recorded.frames));
   world.replay_speed = recorded.speed;

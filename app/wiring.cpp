@@ -5,6 +5,7 @@
 #include "actors/audit/audit_actor.hpp"
 #include "actors/breaker/breaker_actor.hpp"
 #include "actors/breaker/result_reader_actor.hpp"
+#include "actors/bridge/bridge_actor.hpp"
 #include "actors/feed/feed_actor.hpp"
 #include "actors/feed/replay_actor.hpp"
 #include "actors/health/health_actor.hpp"
@@ -69,17 +70,26 @@ wired start_actors(actor_system& system, const settings& what, edges world) {
                      world.audit);
   });
 
-  const auto add_breaker = [&](const std::string& name, const breaker_settings& how) {
+  // Recorded frames take the feeds' place: what they become does not come from Redis, nor does anything else.
+  const auto routes = world.recorded ? std::vector<bridge_settings>{} : what.bridges;
+  std::vector<bridge_actor> gated;
+  for (const auto& route : routes) {
+    all.bridges.push_back(make_relay<bridge_actor>(system));
+    if (!route.breaker.empty()) gated.push_back(all.bridges.back());
+  }
+
+  const auto add_breaker = [&](const std::string& name, const breaker_settings& how,
+                               const std::vector<bridge_actor>& told) {
     auto address = make_relay<breaker_actor>(system);
     add("breaker/" + name, address, [=, audit = all.audit](actor_system& sys) {
-      return sys.spawn(breaker_behavior, breaker_options{name, how, world.clock}, audit, world.breakers);
+      return sys.spawn(breaker_behavior, breaker_options{name, how, world.clock}, audit, told,
+                       world.breakers);
     });
     return address;
   };
-  all.breaker = add_breaker("redis", what.breaker_redis);
-  all.orders = add_breaker("orders", what.breaker_orders);
+  all.breaker = add_breaker("redis", what.breaker_redis, {});
+  all.orders = add_breaker("orders", what.breaker_orders, gated);
 
-  // Recorded frames take the feeds' place: what they become does not come from Redis.
   const bool reads_raw = what.aggregator.source == candle_source::raw_stream && !world.recorded;
   const bool writes_raw = what.feeds.publish_raw;
 
@@ -88,7 +98,8 @@ wired start_actors(actor_system& system, const settings& what, edges world) {
   std::vector publishers{all.publisher};
   if (writes_raw) publishers.push_back(all.raw_publisher = make_relay<publisher_actor>(system));
   add("redis", all.redis, [=, breaker = all.breaker](actor_system& sys) {
-    const redis_options options{what.redis, what.process.instance, world.clock, world.redis_password};
+    const redis_options options{what.redis, what.process.instance, routes.size(), world.clock,
+                                world.redis_password};
     return sys.spawn(redis_behavior, options, breaker, publishers, world.redis);
   });
   const auto add_publisher = [&](const std::string& name, const publisher_actor& address,
@@ -136,6 +147,20 @@ wired start_actors(actor_system& system, const settings& what, edges world) {
       options.clock = world.clock;
       return sys.spawn(raw_reader_behavior, options, redis, aggregator);
     });
+  }
+
+  for (std::size_t i = 0; i < routes.size(); ++i) {
+    bridge_options options;
+    options.route = routes[i];
+    options.always_pass_actions = what.orders.always_pass_actions;
+    options.consumer = what.process.instance;
+    options.lane = lane_of_bridge(i);
+    options.contract = world.contracts.at(routes[i].contract);
+    options.clock = world.clock;
+    const bridge_peers peers{all.redis, all.aggregator,
+                             routes[i].breaker.empty() ? breaker_actor{} : all.orders};
+    add("bridge/" + routes[i].name, all.bridges[i],
+        [=](actor_system& sys) { return sys.spawn(bridge_behavior, options, peers); });
   }
 
   std::vector<std::pair<exchange, feed_actor>> followed;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/bridge/contract_port.hpp"
 #include "config/settings.hpp"
 #include "messages/actors.hpp"
 
@@ -33,6 +34,7 @@ struct edges {
   std::shared_ptr<audit_port> audit;
   std::string (*hash)(std::string_view) = nullptr; ///< The audit chain's: sha256.
   std::shared_ptr<breaker_store_port> breakers;
+  contracts_by_name contracts; ///< Of the bridges.
   std::shared_ptr<http_port> http; ///< nullptr: no API.
   wall_clock clock;
   std::function<std::optional<secret>()> redis_password; ///< As it is now; empty: it never changes.
@@ -60,7 +62,8 @@ struct wired {
   quality_actor quality;       ///< Only with feeds and feeds.quality_stream.
   universe_actor universe;     ///< Only with feeds and symbols.universe_key.
   std::vector<feed_actor> feeds;
-  replay_actor replay; ///< Only when frames are replayed.
+  std::vector<bridge_actor> bridges; ///< In the order of the config file; none when frames are replayed.
+  replay_actor replay;               ///< Only when frames are replayed.
   health_actor health;
   api_actor api; ///< Only with edges::http.
 };

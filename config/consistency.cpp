@@ -11,6 +11,15 @@
 namespace breakwater::config {
 namespace {
 
+constexpr const char* name_rule = "must be 1 to 64 letters, digits, dots, dashes or underscores";
+
+bool is_name(std::string_view text) noexcept {
+  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '-' || c == '_';
+  });
+}
+
 bool is_number_up_to(std::string_view text, unsigned max) noexcept {
   unsigned value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -102,6 +111,8 @@ std::string rest_url_problem(std::string_view url) {
   return split(url).target.empty() ? "" : "must end behind host and port: the path is the exchange's";
 }
 
+std::string webhook_url_problem(std::string_view url) { return web_url_problem(url, "http", "https"); }
+
 /// Whether `url` is of this machine; a simulated exchange, then.
 bool leads_to_this_machine(std::string_view url) noexcept {
   auto host = split(url).authority;
@@ -141,6 +152,8 @@ public:
     judge_symbols();
     judge_feeds();
     judge_aggregator();
+    judge_bridges();
+    judge_alerts();
     judge_order("supervisor.restart_initial", values_.supervisor.restart_initial, "supervisor.restart_max",
                 values_.supervisor.restart_max);
     if (values_.health.answer_within > values_.health.interval)
@@ -193,13 +206,8 @@ private:
 
   void judge_process() {
     const auto& instance = values_.process.instance;
-    const bool fits = std::all_of(instance.begin(), instance.end(), [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-             c == '-' || c == '_';
-    });
-    if (instance.empty() || instance.size() > 64 || !fits)
-      refuse({"process.instance"}, "process.instance = " + toml_string(instance) +
-                                       " must be 1 to 64 letters, digits, dots, dashes or underscores");
+    if (!is_name(instance))
+      refuse({"process.instance"}, "process.instance = " + toml_string(instance) + " " + name_rule);
     if (values_.process.data_dir.empty())
       refuse({"process.data_dir"}, "process.data_dir = \"\" must name a folder");
   }
@@ -216,7 +224,7 @@ private:
     std::set<std::string> seen;
     for (std::size_t i = 0; i < symbols.list.size(); ++i) {
       const auto& symbol = symbols.list[i];
-      const auto key = "symbols.list[" + std::to_string(i) + "]";
+      const auto key = element("symbols.list", i);
       if (!is_symbol(symbol))
         refuse({key, "symbols.list"}, "symbols.list: " + toml_string(symbol) +
                                           " is no symbol; write base and quote joined in capitals, such as "
@@ -234,6 +242,62 @@ private:
       warn({"symbols.list"}, "symbols.list is empty: nothing is followed");
   }
 
+  void judge_bridges() {
+    std::set<std::string> names, sources;
+    for (std::size_t i = 0; i < values_.bridges.size(); ++i) {
+      const auto& route = values_.bridges[i];
+      const auto key = element("bridge", i);
+      const auto refuse_key = [&](const char* leaf, const std::string& value, const std::string& why) {
+        refuse({key + "." + leaf, key},
+               std::string{"bridge."} + leaf + " = " + toml_string(value) + " " + why);
+      };
+      if (!is_name(route.name))
+        refuse_key("name", route.name, name_rule);
+      else if (!names.insert(route.name).second)
+        refuse_key("name", route.name, "stands there twice");
+      if (!is_name(route.contract)) refuse_key("contract", route.contract, name_rule);
+      if (route.group.empty()) refuse_key("group", route.group, "must name a consumer group");
+      if (!route.breaker.empty() && route.breaker != "orders")
+        refuse_key("breaker", route.breaker, "must be orders, or empty for none");
+      if (route.from.empty())
+        refuse_key("from", route.from, "must name a Redis stream");
+      else if (!sources.insert(route.from).second)
+        refuse_key("from", route.from, "is read by two routes: what one finishes the other would do again");
+      for (const auto& [leaf, value] : {std::pair{"to", route.to}, std::pair{"latest_key", route.latest_key}})
+        if (!value.empty() &&
+            (value == route.from || value == route.from + ".dead" || value == route.from + ".blocked"))
+          refuse_key(leaf, value,
+                     "is what bridge.from reads, or a stream beside it: it needs one of its own");
+      if (!route.to.empty() && route.to == route.latest_key)
+        refuse_key("to", route.to, "is bridge.latest_key, too: a stream and a text need a key each");
+      for (const auto& [own, stream] : {std::pair{"aggregator.stream", values_.aggregator.stream},
+                                        std::pair{"aggregator.raw_stream", values_.aggregator.raw_stream},
+                                        std::pair{"feeds.quality_stream", values_.feeds.quality_stream}})
+        for (const auto& [leaf, value] : {std::pair{"from", route.from}, std::pair{"to", route.to},
+                                          std::pair{"latest_key", route.latest_key}})
+          if (!value.empty() && value == stream)
+            refuse_key(leaf, value, std::string{"is "} + own + ", too: events need a key of their own");
+    }
+  }
+
+  void judge_alerts() {
+    const auto& alerts = values_.alerts;
+    if (alerts.spool_warn > alerts.spool_critical)
+      refuse({"alerts.spool_warn", "alerts.spool_critical"},
+             "alerts.spool_warn = " + format_number(alerts.spool_warn) +
+                 " is above alerts.spool_critical = " + format_number(alerts.spool_critical));
+    if (!alerts.webhook_url.empty())
+      if (const auto problem = webhook_url_problem(alerts.webhook_url); !problem.empty())
+        refuse({"alerts.webhook_url"}, "alerts.webhook_url " + problem); // it may hold a secret
+    judge_own_key("alerts.stream", alerts.stream, "alerts need a stream of their own");
+    judge_own_key("health.stream", values_.health.stream, "health needs a stream of its own");
+    if (!values_.position_monitor.journal_unit.empty() && !values_.position_monitor.log_file.empty())
+      refuse(
+          {"position_monitor.log_file", "position_monitor.journal_unit"},
+          "position_monitor.log_file and position_monitor.journal_unit are both set: name the one in which "
+          "its log is");
+  }
+
   /// Two things under one key of Redis would be in each other's way.
   void judge_own_key(const std::string& own, const std::string& value, const char* because) {
     if (value.empty()) return;
@@ -242,6 +306,8 @@ private:
         {"aggregator.raw_stream", values_.aggregator.raw_stream},
         {"breaker.orders.result_stream", values_.orders.result_stream},
         {"feeds.quality_stream", values_.feeds.quality_stream},
+        {"alerts.stream", values_.alerts.stream},
+        {"health.stream", values_.health.stream},
     };
     for (const auto& [key, stream] : streams)
       if (key != own && stream == value)

@@ -59,7 +59,6 @@ std::set<std::string> make_branches() {
     for (auto name = parent_of(key); !name.empty(); name = parent_of(name)) names.insert(name);
   };
   for (const auto& row : options()) add(row.key);
-  for (const auto& row : reserved_keys()) add(row.key);
   return names;
 }
 
@@ -67,7 +66,6 @@ std::set<std::string> make_branches() {
 std::string suggestion(const std::string& unknown, const std::set<std::string>& branches) {
   std::vector<std::string> known;
   for (const auto& row : options()) known.push_back(row.key);
-  for (const auto& row : reserved_keys()) known.push_back(row.key);
   known.insert(known.end(), branches.begin(), branches.end());
 
   const auto nearest = [&](auto&& distance, std::size_t limit) -> const std::string* {
@@ -170,8 +168,6 @@ private:
       const auto matches = [&](const auto& row) { return row.key == key; };
       if (const auto row = std::find_if(options().begin(), options().end(), matches); row != options().end())
         read_option(*row, node);
-      else if (std::any_of(reserved_keys().begin(), reserved_keys().end(), matches))
-        warn(name.source().begin, key + " is reserved for a later version and has no effect yet");
       else if (branches_.contains(key))
         walk_branch(key, node);
       else
@@ -180,19 +176,30 @@ private:
   }
 
   void walk_branch(const std::string& key, const toml::node& node) {
+    const auto part = std::find_if(sections().begin(), sections().end(),
+                                   [&](const section& one) { return one.name == key; });
+    const bool repeats = part != sections().end() && part->repeats;
     const auto* list = node.as_array();
-    // [[bridge]] is the one section that stands there several times.
-    if (const bool repeats = key == "bridge"; repeats && list != nullptr && list->is_array_of_tables())
-      for (auto&& one : *list) walk(*one.as_table(), key + ".");
+    if (repeats && list != nullptr && list->is_array_of_tables())
+      for (auto&& one : *list) {
+        places_[element(key, values_.bridges.size())] = one.source().begin;
+        values_.bridges.emplace_back();
+        walk(*one.as_table(), key + ".");
+      }
+    else if (repeats)
+      refuse(node.source().begin, key + " = " + written(node) + " must be a section: [[" + key + "]]");
     else if (const auto* below = node.as_table())
       walk(*below, key + ".");
     else
-      refuse(node.source().begin, key + " = " + written(node) + " must be a section: " +
-                                      (repeats ? "[[" + key + "]]" : "[" + key + "]"));
+      refuse(node.source().begin, key + " = " + written(node) + " must be a section: [" + key + "]");
   }
 
   void read_option(const option& row, const toml::node& node) {
-    places_[row.key] = node.source().begin;
+    // Of the bridge that is being read.
+    const bool repeats = parent_of(row.key) == "bridge";
+    const auto place =
+        repeats ? element("bridge", values_.bridges.size() - 1) + "." + leaf_of(row.key) : row.key;
+    places_[place] = node.source().begin;
     if (auto value = read_value(row, node)) row.member.set(values_, std::move(*value));
   }
 
@@ -241,10 +248,8 @@ private:
                                   bounds_of(row.kind));
               return in_bounds(*bytes, bounds.min, bounds.max);
             },
-            [&](text) {
-              const auto* x = node.as_string();
-              return x ? maybe{x->get()} : wrong_type("a text in quotes");
-            },
+            [&](text) { return read_text(node, wrong_type); },
+            [&](hidden_text) { return read_text(node, wrong_type); },
             [&](text_list) { return read_list(row, node, wrong_type); },
             [&](text_map) { return read_map(row, node, wrong_type); },
             [&](const choice& known) {
@@ -258,12 +263,18 @@ private:
   }
 
   template <class Refuse>
+  maybe read_text(const toml::node& node, const Refuse& wrong_type) {
+    const auto* x = node.as_string();
+    return x ? maybe{x->get()} : wrong_type("a text in quotes");
+  }
+
+  template <class Refuse>
   maybe read_list(const option& row, const toml::node& node, const Refuse& wrong_type) {
     const auto* list = node.as_array();
     if (list == nullptr) return wrong_type("a list of texts such as [\"a\", \"b\"]");
     std::vector<std::string> items;
     for (auto&& item : *list) {
-      const auto key = row.key + "[" + std::to_string(items.size()) + "]";
+      const auto key = element(row.key, items.size());
       places_[key] = item.source().begin;
       const auto* x = item.as_string();
       if (x == nullptr)
@@ -365,7 +376,9 @@ result<loaded_settings> load_settings(const std::string& path, const environment
   if (file && file.peek() != std::ifstream::traits_type::eof()) text << file.rdbuf();
   if (!file.is_open() || file.bad() || text.bad())
     return unreadable(errno != 0 ? std::strerror(errno) : "reading failed");
-  return parse_settings(text.str(), path, variables);
+  auto loaded = parse_settings(text.str(), path, variables);
+  if (loaded) loaded->values.folder = std::filesystem::path{path}.parent_path().string();
+  return loaded;
 }
 
 } // namespace breakwater

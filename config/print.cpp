@@ -16,7 +16,8 @@ std::string shown(const option& row, const settings& values) {
 
 /// What a reader of the config file needs beside the help: nothing for plain texts, whose help says it all.
 std::string hint(const value_kind& kind) {
-  const bool says_nothing = std::holds_alternative<text>(kind) || std::holds_alternative<text_list>(kind) ||
+  const bool says_nothing = std::holds_alternative<text>(kind) || std::holds_alternative<hidden_text>(kind) ||
+                            std::holds_alternative<text_list>(kind) ||
                             std::holds_alternative<text_map>(kind) || std::holds_alternative<flag>(kind);
   return says_nothing ? "" : std::string{" ("}.append(bounds_of(kind)).append(")");
 }
@@ -41,6 +42,11 @@ std::string cell(std::string_view text) {
   return out;
 }
 
+/// "[redis]", "[[bridge]]".
+std::string heading(const section& part) {
+  return part.repeats ? "[[" + part.name + "]]" : "[" + part.name + "]";
+}
+
 template <class Write>
 void for_each_key_of(const section& part, Write write) {
   for (const auto& row : options())
@@ -51,10 +57,19 @@ void for_each_key_of(const section& part, Write write) {
 
 std::string effective_config(const settings& values) {
   std::string out;
-  for (const auto& part : sections()) {
-    out += (out.empty() ? "[" : "\n[") + part.name + "]\n";
+  const auto print = [&](const section& part, const settings& from) {
+    out += (out.empty() ? "" : "\n") + heading(part) + "\n";
     for_each_key_of(part,
-                    [&](const option& row) { out += leaf_of(row.key) + " = " + shown(row, values) + "\n"; });
+                    [&](const option& row) { out += leaf_of(row.key) + " = " + shown(row, from) + "\n"; });
+  };
+  for (const auto& part : sections()) {
+    if (!part.repeats) print(part, values);
+    if (part.repeats)
+      for (const auto& route : values.bridges) {
+        auto one = values;
+        one.bridges = {route}; // the rows reach the last
+        print(part, one);
+      }
     // No key of its own: it came from password_file, the URL or REDIS_URL.
     if (part.name == "redis" && !values.redis.password.empty())
       out += "# password = \"" + to_string(values.redis.password) + "\"\n";
@@ -70,9 +85,12 @@ std::string example_config() {
       "# Generated from config/schema.cpp by breakwater_config_docs.\n";
   const settings defaults;
   for (const auto& part : sections()) {
-    out.append("\n").append(as_comment(part.help)).append("[").append(part.name).append("]\n");
+    // A section that stands there makes one, so those that may repeat are shown commented out.
+    const std::string mark = part.repeats ? "#" : "";
+    out.append("\n").append(as_comment(part.help)).append(mark).append(heading(part)).append("\n");
     for_each_key_of(part, [&](const option& row) {
-      out += as_comment(row.help + hint(row.kind)) + leaf_of(row.key) + " = " + shown(row, defaults) + "\n";
+      out += as_comment(row.help + hint(row.kind)) + mark + leaf_of(row.key) + " = " + shown(row, defaults) +
+             "\n";
     });
   }
   return out;
@@ -93,17 +111,13 @@ std::string config_reference() {
                     "Generated from [schema.cpp](schema.cpp) by `breakwater_config_docs`.\n";
   const settings defaults;
   for (const auto& part : sections()) {
-    out += "\n## [" + part.name + "]\n\n" + part.help +
+    out += "\n## " + heading(part) + "\n\n" + part.help +
            "\n\n| key | default | accepts | meaning |\n|---|---|---|---|\n";
     for_each_key_of(part, [&](const option& row) {
       out += "| `" + leaf_of(row.key) + "` | `" + cell(shown(row, defaults)) + "` | " +
              cell(bounds_of(row.kind)) + " | " + cell(row.help) + " |\n";
     });
   }
-  out += "\n## Reserved for later versions\n\n"
-         "These keys are accepted and change nothing; each one in a file gives a warning.\n\n"
-         "| key | for |\n|---|---|\n";
-  for (const auto& row : reserved_keys()) out += "| `" + row.key + "` | " + cell(row.help) + " |\n";
   return out;
 }
 

@@ -40,6 +40,20 @@ access at(Part settings::*part, Member Part::*member) {
   return reach([=](auto& s) -> auto& { return s.*part.*member; });
 }
 
+/// Of the [[bridge]] that was read last; the defaults, if there is none.
+template <class Member>
+access at(Member bridge_settings::*member) {
+  return reach([=](auto& s) -> auto& {
+    if constexpr (std::is_const_v<std::remove_reference_t<decltype(s)>>) {
+      static const bridge_settings defaults;
+      return s.bridges.empty() ? defaults.*member : s.bridges.back().*member;
+    } else {
+      if (s.bridges.empty()) s.bridges.emplace_back();
+      return s.bridges.back().*member;
+    }
+  });
+}
+
 template <class Member>
 access at(exchange x, Member feed_settings::*member) {
   return reach([=](auto& s) -> auto& { return s.feeds.of[index_of(x)].*member; });
@@ -115,6 +129,11 @@ std::vector<option> make_options() {
        text_list{},
        "What counts as a failure there; filled, partially_filled and success are successes, anything else "
        "is neither."});
+  rows.push_back({"breaker.orders.always_pass_actions",
+                  at(&settings::orders, &orders_settings::always_pass_actions), text_list{},
+                  "Trade intents with these actions, and those with reduce_only, pass whatever the breaker's "
+                  "state: they "
+                  "reduce risk."});
   std::vector<option> market_rows{
       {"symbols.market", at(&settings::symbols, &symbols_settings::market), choice{{"spot", "linear"}},
        "Spot, or linear perpetuals (USDT). Only like is merged with like."},
@@ -194,10 +213,80 @@ std::vector<option> make_options() {
       {"spool.trim_patience", at(&settings::spool, &spool_settings::trim_patience), any_duration,
        "How long catch-up waits for a consumer group that would lose unread entries to trimming."},
 
+      {"bridge.name", at(&bridge_settings::name), text{},
+       "Names the route in logs, health and alerts. Letters, digits, dot, dash, underscore."},
+      {"bridge.from", at(&bridge_settings::from), text{},
+       "Redis stream it reads. What is invalid goes to <from>.dead, what the breaker holds back to "
+       "<from>.blocked."},
+      {"bridge.group", at(&bridge_settings::group), text{},
+       "Its consumer group there; created where it is missing. The consumer is process.instance."},
+      {"bridge.contract", at(&bridge_settings::contract), text{},
+       "What a valid event is: the JSON Schema contracts/<contract>.json beside this file, or the built-in "
+       "trade.intent."},
+      {"bridge.breaker", at(&bridge_settings::breaker), text{},
+       "Circuit breaker that holds back what adds risk: orders. Empty: none."},
+      {"bridge.latest_key", at(&bridge_settings::latest_key), text{},
+       "Redis key with the newest valid events as one JSON array, oldest first. Empty: none."},
+      {"bridge.keep", at(&bridge_settings::keep), count{1, 100'000}, "Events in that array."},
+      {"bridge.max_age", at(&bridge_settings::max_age), any_duration,
+       "An event older than this is invalid; one that reduces risk is only marked late."},
+      {"bridge.max_distance", at(&bridge_settings::max_distance), number{0.0001, 1000},
+       "Share of the live price by which stop-loss and take-profit may lie away from it: 0.5 is 50 %."},
+      {"bridge.to", at(&bridge_settings::to), text{},
+       "Redis stream valid events are copied to. Empty: none."},
+      {"bridge.maxlen", at(&bridge_settings::maxlen), count{1, most},
+       "Entries Redis keeps in `to`, <from>.dead and <from>.blocked (XADD MAXLEN ~)."},
+      {"bridge.claim_after", at(&bridge_settings::claim_after), any_duration,
+       "Entries that another consumer of the group left unfinished for so long are taken over."},
+
+      {"position_monitor.stream", at(&settings::position_monitor, &position_monitor_settings::stream), text{},
+       "Redis stream the position monitor writes: a new entry means that it is active. Empty: none."},
+      {"position_monitor.journal_unit",
+       at(&settings::position_monitor, &position_monitor_settings::journal_unit), text{},
+       "systemd unit whose journal is its log. Empty: none."},
+      {"position_monitor.log_file", at(&settings::position_monitor, &position_monitor_settings::log_file),
+       text{}, "File that is its log; followed when it is rotated. Empty: none."},
+      {"position_monitor.activity_pattern",
+       at(&settings::position_monitor, &position_monitor_settings::activity_pattern), text{},
+       "A line of the log with this text means that it is active."},
+      {"position_monitor.error_pattern",
+       at(&settings::position_monitor, &position_monitor_settings::error_pattern), text{},
+       "A line of the log with this text is an error of it."},
+      {"position_monitor.silent_after",
+       at(&settings::position_monitor, &position_monitor_settings::silent_after), any_duration,
+       "Not seen active for so long, it is SILENT."},
+
       {"health.interval", at(&settings::health, &health_settings::interval), any_duration,
        "How often every actor is asked how it is."},
       {"health.answer_within", at(&settings::health, &health_settings::answer_within), any_duration,
        "How long the answer may take. An actor that misses two in a row is restarted."},
+      {"health.stream", at(&settings::health, &health_settings::stream), text{},
+       "Redis stream with one entry a tick. Empty: none."},
+      {"health.maxlen", at(&settings::health, &health_settings::maxlen), count{1, most},
+       "Entries Redis keeps in that stream (XADD MAXLEN ~)."},
+
+      {"alerts.breaker_open_for", at(&settings::alerts, &alerts_settings::breaker_open_for), any_duration,
+       "A breaker that is open longer than this raises an alert."},
+      {"alerts.redis_reconnects_per_hour", at(&settings::alerts, &alerts_settings::redis_reconnects_per_hour),
+       count{1, most}, "More reconnects to Redis within an hour raise an alert."},
+      {"alerts.feed_stale_for", at(&settings::alerts, &alerts_settings::feed_stale_for), any_duration,
+       "A symbol without data from an exchange for longer than this raises an alert."},
+      {"alerts.no_record_for", at(&settings::alerts, &alerts_settings::no_record_for), any_duration,
+       "A symbol without a merged record for longer than this raises an alert."},
+      {"alerts.spool_warn", at(&settings::alerts, &alerts_settings::spool_warn), number{0, 1},
+       "Share of spool.max_bytes above which the spool raises a warning."},
+      {"alerts.spool_critical", at(&settings::alerts, &alerts_settings::spool_critical), number{0, 1},
+       "Share of spool.max_bytes above which that becomes critical."},
+      {"alerts.clock_skew", at(&settings::alerts, &alerts_settings::clock_skew), any_duration,
+       "Our clock and Redis's TIME further apart than this raise an alert."},
+      {"alerts.interval", at(&settings::alerts, &alerts_settings::interval), any_duration,
+       "How often the rules are judged."},
+      {"alerts.stream", at(&settings::alerts, &alerts_settings::stream), text{},
+       "Redis stream with one entry for each alert raised or cleared. Empty: none."},
+      {"alerts.maxlen", at(&settings::alerts, &alerts_settings::maxlen), count{1, most},
+       "Entries Redis keeps in that stream (XADD MAXLEN ~)."},
+      {"alerts.webhook_url", at(&settings::alerts, &alerts_settings::webhook_url), hidden_text{},
+       "http:// or https:// address each alert is posted to as JSON. Empty: none."},
 
       {"supervisor.restart_initial", at(&settings::supervisor, &supervisor_settings::restart_initial),
        any_duration,
@@ -226,27 +315,6 @@ std::vector<option> make_options() {
   return rows;
 }
 
-std::vector<reserved_key> make_reserved_keys() {
-  std::vector<reserved_key> rows;
-  const auto reserve = [&](const std::string& section, std::initializer_list<const char*> leaves,
-                           const char* help) {
-    for (const auto* leaf : leaves) rows.push_back({section + "." + leaf, help});
-  };
-  rows.push_back({"breaker.orders.always_pass_actions", "actions that no breaker stops"});
-  reserve(
-      "bridge",
-      {"name", "from", "group", "contract", "breaker", "latest_key", "keep", "max_age", "max_distance", "to"},
-      "event-bus routes");
-  reserve("position_monitor",
-          {"stream", "journal_unit", "log_file", "activity_pattern", "error_pattern", "silent_after"},
-          "watching the external position monitor");
-  reserve("alerts",
-          {"breaker_open_for", "redis_reconnects_per_hour", "feed_stale_for", "spool_warn", "spool_critical",
-           "clock_skew", "webhook_url"},
-          "alert rules");
-  return rows;
-}
-
 template <class... Fs>
 struct overload : Fs... {
   using Fs::operator()...;
@@ -272,8 +340,7 @@ const std::vector<section>& sections() {
       {"redis", "The connection to Redis."},
       {"breaker.redis", "The circuit breaker around Redis calls. While it is open, records wait here."},
       {"breaker.orders", "The circuit breaker for trade intents. It opens when executions fail, or by an "
-                         "operator. Nothing asks it "
-                         "yet, so it holds nothing back."},
+                         "operator; what adds risk is then held back."},
       {"symbols", "What is followed on every exchange."},
       {"feeds", "What all exchanges have in common."},
       {"feeds.binance", "Binance."},
@@ -283,16 +350,19 @@ const std::vector<section>& sections() {
       {"feeds.kraken", "Kraken."},
       {"aggregator", "Candles of several exchanges in, merged records out."},
       {"spool", "Records that wait for Redis, on disk under process.data_dir."},
+      {"bridge",
+       "A route of the event bus: reads a stream, judges and gates each event, and passes on what is "
+       "valid. Stands there once for each route; without it there is none.",
+       true},
+      {"position_monitor", "How the external position monitor is seen to be alive. POST "
+                           "/api/position-monitor/heartbeat counts, too."},
       {"health", "The regular look at every actor."},
+      {"alerts",
+       "What an operator must know: each alert is told once when it rises and once when it clears."},
       {"supervisor", "Restarts of failed actors."},
       {"api", "HTTP: status and orders for people and programs."},
       {"chaos", "Failures on purpose."},
   };
-  return rows;
-}
-
-const std::vector<reserved_key>& reserved_keys() {
-  static const auto rows = make_reserved_keys();
   return rows;
 }
 
@@ -312,6 +382,7 @@ std::string bounds_of(const value_kind& kind) {
                         [&](duration x) { return range(format_duration(x.min), format_duration(x.max)); },
                         [&](byte_size x) { return range(format_size(x.min), format_size(x.max)); },
                         [](text) -> std::string { return "text"; },
+                        [](hidden_text) -> std::string { return "text"; },
                         [](text_list) -> std::string { return "list of texts"; },
                         [](text_map) -> std::string { return "table of texts"; },
                         [](const choice& x) { return std::string{"one of "}.append(joined(x.names, ", ")); },
@@ -332,6 +403,7 @@ std::string format_value(const value_kind& kind, const option_value& value) {
           [&](duration) { return toml_string(format_duration(std::get<milliseconds>(value))); },
           [&](byte_size) { return toml_string(format_size(std::get<std::size_t>(value))); },
           [&](text) { return toml_string(std::get<std::string>(value)); },
+          [&](hidden_text) { return toml_string(to_string(secret{std::get<std::string>(value)})); },
           [&](text_list) {
             std::vector<std::string> items;
             for (const auto& item : std::get<std::vector<std::string>>(value))

@@ -25,14 +25,16 @@ struct duration {
 }; ///< "30s"
 struct byte_size {
   std::size_t min, max;
-};                   ///< "64MiB"
-struct text {};      ///< "anything"
-struct text_list {}; ///< ["a", "b"]
-struct text_map {};  ///< { A = "b" }
+};                     ///< "64MiB"
+struct text {};        ///< "anything"
+struct hidden_text {}; ///< Likewise, but a secret may be in it: shown as ***.
+struct text_list {};   ///< ["a", "b"]
+struct text_map {};    ///< { A = "b" }
 struct choice {
   std::vector<std::string> names;
 }; ///< One of these, in the order of the enum.
-using value_kind = std::variant<flag, count, number, duration, byte_size, text, text_list, text_map, choice>;
+using value_kind =
+    std::variant<flag, count, number, duration, byte_size, text, hidden_text, text_list, text_map, choice>;
 
 /// A value of any kind. std::size_t stands for counts, sizes, and the index of a choice.
 using option_value = std::variant<bool, std::size_t, double, milliseconds, std::string,
@@ -54,19 +56,13 @@ struct option {
 struct section {
   std::string name; ///< "breaker.redis"
   std::string help;
-};
-
-/// A key that later versions know. It is accepted, changes nothing, and is warned about.
-struct reserved_key {
-  std::string key;
-  std::string help; ///< What it will be for.
+  bool repeats = false; ///< [[name]]: any number of them.
 };
 
 /// All keys, section by section, in the order of settings.hpp.
 const std::vector<option>& options();
 /// The sections in the order of their first key.
 const std::vector<section>& sections();
-const std::vector<reserved_key>& reserved_keys();
 
 /// "breaker.redis" of "breaker.redis.mode"; empty for a key without a dot.
 std::string parent_of(const std::string& key);

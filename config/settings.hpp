@@ -82,6 +82,8 @@ struct breaker_settings {
 struct orders_settings {
   std::string result_stream = "quantum:stream:execution.result"; ///< Empty: none is read.
   std::vector<std::string> failure_statuses{"rejected", "failed", "error"};
+  /// Intents with these actions, and those with reduce_only, are never held back.
+  std::vector<std::string> always_pass_actions{"CLOSE"};
 };
 
 enum class market : std::uint8_t { spot, linear };
@@ -140,9 +142,50 @@ struct spool_settings {
   milliseconds trim_patience = 60s;
 };
 
+/// One route of the event bus.
+struct bridge_settings {
+  std::string name = "trade-intent";
+  std::string from = "quantum:stream:trade.intent";
+  std::string group = "breakwater";
+  std::string contract = "trade.intent"; ///< A JSON Schema: contracts/<contract>.json beside the config file.
+  std::string breaker = "orders";        ///< Empty: nothing holds its events back.
+  std::string latest_key = "live_signals"; ///< The newest `keep` valid events as a JSON array; empty: none.
+  std::size_t keep = 50;
+  milliseconds max_age = 60s;
+  double max_distance = 0.5;
+  std::string to;                 ///< A stream to copy valid events to; empty: none.
+  std::size_t maxlen = 10000;     ///< Of `to`, `<from>.dead` and `<from>.blocked`.
+  milliseconds claim_after = 60s; ///< Entries another consumer left unfinished for so long are taken over.
+};
+
+struct position_monitor_settings {
+  std::string stream;
+  std::string journal_unit;
+  std::string log_file;
+  std::string activity_pattern = "positionSide=BOTH";
+  std::string error_pattern = "APIError";
+  milliseconds silent_after = 5min;
+};
+
+struct alerts_settings {
+  milliseconds breaker_open_for = 10min;
+  std::size_t redis_reconnects_per_hour = 10;
+  milliseconds feed_stale_for = 60s;
+  milliseconds no_record_for = 120s;
+  double spool_warn = 0.5;
+  double spool_critical = 0.9;
+  milliseconds clock_skew = 2s;
+  milliseconds interval = 5s;                   ///< Between two looks.
+  std::string stream = "quantum:stream:alerts"; ///< Empty: alerts are not written to Redis.
+  std::size_t maxlen = 10000;
+  std::string webhook_url;
+};
+
 struct health_settings {
   milliseconds interval = 30s;
   milliseconds answer_within = 5s;
+  std::string stream = "quantum:stream:health.breakwater"; ///< Of one entry a tick; empty: none.
+  std::size_t maxlen = 10000;
 };
 
 struct supervisor_settings {
@@ -164,6 +207,7 @@ struct chaos_settings {
 };
 
 struct settings {
+  std::string folder; ///< Of the config file; empty: the working directory. contracts/ is looked for there.
   process_settings process;
   log_settings log;
   redis_settings redis;
@@ -178,7 +222,10 @@ struct settings {
   feeds_settings feeds;
   aggregator_settings aggregator;
   spool_settings spool;
+  std::vector<bridge_settings> bridges; ///< None unless the file has some.
+  position_monitor_settings position_monitor;
   health_settings health;
+  alerts_settings alerts;
   supervisor_settings supervisor;
   api_settings api;
   chaos_settings chaos;

@@ -96,6 +96,10 @@ std::string key_text(std::string_view name) {
   return toml_string(name);
 }
 
+std::string element(const std::string& key, std::size_t index) {
+  return key + "[" + std::to_string(index) + "]";
+}
+
 std::string without_user_info(std::string_view url) {
   const auto at = url.rfind('@');
   if (at == std::string_view::npos) return std::string{url};

@@ -29,6 +29,9 @@ std::string toml_string(std::string_view text);
 /// A TOML key: bare if it may be, else quoted.
 std::string key_text(std::string_view name);
 
+/// "symbols.list[2]": the key of one element.
+std::string element(const std::string& key, std::size_t index);
+
 /// A URL without what stands before its last "@", for messages: the password is there.
 std::string without_user_info(std::string_view url);
 

@@ -65,6 +65,8 @@ using aggregator_actor = caf::typed_actor<
     caf::replies_to<coverage_request>::with<coverage_answer>,
     // API, for people.
     caf::replies_to<merge_question>::with<merge_report>,
+    // BRIDGE and ALERTS: the last prices.
+    caf::replies_to<price_question>::with<price_answer>,
     // RAW_READER, when it begins, when a batch was not taken, and now and then while nothing comes.
     caf::replies_to<position_request>::with<position_answer>,
     // Itself: the emit interval; trying again a publisher that was busy.
@@ -104,6 +106,8 @@ using breaker_actor = caf::typed_actor<
     caf::replies_to<permit_request>::with<permit>,
     // REDIS reports how a call, or a connect attempt, ended; the answer says whether the circuit is open now.
     caf::replies_to<call_outcome>::with<breaker_standing>,
+    // BRIDGE, for each trade intent, and what became of it.
+    caf::replies_to<gate_request>::with<permit>, caf::reacts_to<gate_outcome>,
     // REDIS reached the server again: no need to wait out the open time.
     caf::reacts_to<dependency_restored>,
     // API, for people: how it stands, what happened. RESULT_READER: where to read on.
@@ -115,9 +119,27 @@ using breaker_actor = caf::typed_actor<
     // Itself: says in the log when the open time is over. The state never depends on it.
     caf::reacts_to<wake>, tells_health>;
 
+/// BRIDGE: trade intents out of a stream, each judged, gated and finished exactly once. One per route.
+using bridge_actor = caf::typed_actor<
+    // BREAKER: the phase has changed.
+    caf::reacts_to<breaker_turned>,
+    // Itself: reads or tries again after a pause, claims what others left.
+    caf::reacts_to<wake>, tells_health>;
+
 /// RESULT_READER: how trade intents ended, read from a stream and told to their breaker.
 using result_reader_actor = caf::typed_actor<
     // Itself: reads on after a pause.
+    caf::reacts_to<wake>, tells_health>;
+
+/// POSITION_MONITOR: when the external position monitor was last seen active, and how. Needs no Redis.
+using position_monitor_actor = caf::typed_actor<
+    // API: it said so itself.
+    caf::replies_to<position_heartbeat>::with<position_report>,
+    // The log edge: what it wrote.
+    caf::reacts_to<log_lines>,
+    // API, for people; ALERTS.
+    caf::replies_to<position_question>::with<position_report>,
+    // Itself: reads its stream again; judges its silence.
     caf::reacts_to<wake>, tells_health>;
 
 /// Anything HEALTH watches: every handle above converts to it.
@@ -129,6 +151,16 @@ using health_actor = caf::typed_actor<
     caf::reacts_to<wake>,
     // API, for people.
     caf::replies_to<health_report_request>::with<health_report>, tells_health>;
+
+/// ALERTS: judges every few seconds what an operator must know, and tells each alert once when it rises and
+/// once when it clears.
+using alerts_actor = caf::typed_actor<
+    // Itself: looks again.
+    caf::reacts_to<wake>,
+    // The webhook edge.
+    caf::reacts_to<webhook_answered>,
+    // API, for people.
+    caf::replies_to<alerts_question>::with<alerts_report>, tells_health>;
 
 /// AUDIT: the append-only log of what an operator must be able to look up later.
 using audit_actor = caf::typed_actor<

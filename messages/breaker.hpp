@@ -31,6 +31,12 @@ constexpr const char* to_string(breaker_phase phase) noexcept {
 /// May a call be made? From: redis. To: breaker.
 struct permit_request {};
 
+/// May this trade intent pass? From: bridge. To: breaker, which answers with a permit and counts nothing: how
+/// it went is told by gate_outcome.
+struct gate_request {
+  bool reduces_risk = false; ///< Passes whatever the state.
+};
+
 /// Leave to make one call, or why not. From: breaker. To: whoever asked.
 struct permit {
   bool granted = false;
@@ -51,6 +57,17 @@ struct call_outcome {
   std::string cursor{};
 };
 
+/// What became of a trade intent that asked for leave. From: bridge. To: breaker.
+struct gate_outcome {
+  enum class what : std::uint8_t {
+    passed, ///< It is with its consumers. Their result decides, not this.
+    held,   ///< It was refused and is held back for good.
+    unused, ///< Neither: it will ask again, or was none of ours. The permit returns.
+  };
+  std::uint64_t permit = 0; ///< 0: it was refused.
+  what became = what::unused;
+};
+
 /// Where the breaker stands after an outcome. From: breaker. To: whoever reported it.
 struct breaker_standing {
   breaker_phase phase = breaker_phase::closed;
@@ -59,6 +76,13 @@ struct breaker_standing {
 /// The guarded dependency was reached again, so an open breaker need not wait longer. From: redis. To:
 /// breaker.
 struct dependency_restored {};
+
+/// Where the breaker stands now, told when it moved and, unless it is closed, when it begins. From: breaker.
+/// To: bridge.
+struct breaker_turned {
+  breaker_phase phase = breaker_phase::closed;
+  bool holds_back = false; ///< What adds risk is refused now: the phase says so, and the mode enforces it.
+};
 
 /// A breaker changed its phase. In its history, and in the audit.
 struct breaker_move {

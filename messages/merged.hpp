@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace breakwater {
 
@@ -46,6 +47,22 @@ struct merge_report {
   std::uint64_t suspect = 0;        ///< Records whose two exchanges differ by more than allowed.
   std::uint64_t filled = 0;         ///< Candles of long past minutes that were merged after all.
   std::optional<double> lead_lag{}; ///< The mean of (binance - bybit) / mean over the records that have it.
+};
+
+/// What do these symbols cost now? From: bridge, alerts. To: aggregator, which answers with price_answer.
+struct price_question {
+  std::vector<std::string> symbols; ///< Empty: all.
+};
+
+/// The last merged record of a symbol. Symbols without one are absent.
+struct live_price {
+  std::string symbol;
+  double price = 0;     ///< Mean of the closes; quote currency.
+  wall_time at;         ///< When the candle that caused the record was received.
+  bool suspect = false; ///< The two exchanges it is made of differ by more than allowed.
+};
+struct price_answer {
+  std::vector<live_price> prices;
 };
 
 } // namespace breakwater

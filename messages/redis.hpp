@@ -31,12 +31,19 @@ enum class redis_lane : std::uint8_t {
   commands, ///< Answered at once; guarded by the breaker.
   reads,    ///< Blocking reads of execution results. Open from the first read on.
   raw,      ///< Blocking reads of the raw stream, likewise: who blocks holds up everyone on his connection.
+  bridge,   ///< Those of the first bridge. Behind it stand those of the others, one each.
 };
-inline constexpr std::size_t redis_lanes = 3;
+constexpr redis_lane lane_of_bridge(std::size_t index) noexcept {
+  return static_cast<redis_lane>(static_cast<std::size_t>(redis_lane::bridge) + index);
+}
+/// Lanes there are with so many bridges.
+constexpr std::size_t redis_lanes(std::size_t bridges) noexcept {
+  return static_cast<std::size_t>(redis_lane::bridge) + bridges;
+}
 
-/// Commands to send in one piece. From: publisher, result_reader, raw_reader. To: redis, which answers with
-/// redis_replies, or with errc::redis_unavailable (nothing was sent, or the connection broke and nobody knows
-/// what was applied) or errc::redis_connection_changed (nothing was sent).
+/// Commands to send in one piece. From: publisher, result_reader, raw_reader, bridge, and others. To: redis,
+/// which answers with redis_replies, or with errc::redis_unavailable (nothing was sent, or the connection
+/// broke and nobody knows what was applied) or errc::redis_connection_changed (nothing was sent).
 struct redis_commands {
   std::shared_ptr<const std::string> wire; ///< RESP, whole commands.
   std::size_t count = 0;                   ///< Commands in `wire`: as many replies come back.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "messages/alert.hpp"
 #include "messages/audit.hpp"
 #include "messages/breaker.hpp"
 #include "messages/candle.hpp"
@@ -11,6 +12,8 @@
 #include "messages/intake.hpp"
 #include "messages/lifecycle.hpp"
 #include "messages/merged.hpp"
+#include "messages/notice.hpp"
+#include "messages/position.hpp"
 #include "messages/quality.hpp"
 #include "messages/record.hpp"
 #include "messages/redis.hpp"
@@ -35,6 +38,9 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::coverage_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::coverage_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::merge_question)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::merge_report)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::price_question)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::price_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::notice_batch)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::position_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::position_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::record_batch)
@@ -50,6 +56,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::redis_question)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::redis_report)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::permit_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::permit)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::gate_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::gate_outcome)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::call_outcome)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::breaker_standing)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::dependency_restored)
@@ -60,6 +68,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::breaker_history)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::breaker_reset)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::breaker_force_open)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::breaker_order_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::breaker_turned)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::wake)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::drain_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::drained)
@@ -73,6 +82,13 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::health_question)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::health_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::health_report_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::health_report)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::position_heartbeat)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::log_lines)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::position_question)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::position_report)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::alerts_question)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::alerts_report)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::webhook_answered)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::audit_record)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::audit_order)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::audit_written)

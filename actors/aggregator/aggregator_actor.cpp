@@ -94,6 +94,7 @@ void aggregator_state::publish(std::vector<merged>& what) {
   for (const auto& m : what) {
     append_record(merged_out->core.waiting(), m, options.kind);
     tally.add(m);
+    prices.add(m);
   }
   records += what.size();
 }
@@ -264,6 +265,7 @@ aggregator_actor::behavior_type aggregator_behavior(self_ptr<aggregator_actor, a
         return coverage_answer{window ? window->newest_of(asked.of) : std::vector<candle>{}};
       },
       [self](merge_question) { return self->state.report(); },
+      [self](const price_question& asked) { return self->state.prices.of(asked.symbols); },
       [self](position_request) -> caf::result<position_answer> {
         if (self->state.restored) return position_answer{self->state.position};
         return self->state.position_asked.emplace_back(self->make_response_promise<position_answer>());

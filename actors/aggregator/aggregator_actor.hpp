@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/aggregator/last_prices.hpp"
 #include "actors/aggregator/merge_tally.hpp"
 #include "actors/aggregator/merge_window.hpp"
 #include "actors/aggregator/record_outlet.hpp"
@@ -67,6 +68,7 @@ struct aggregator_state {
   std::vector<merged> merged_now; ///< Scratch of take().
   std::optional<outlet> merged_out, raw_out;
   merge_tally tally;
+  last_prices prices;
   std::optional<mono_time> next_flush, next_filled_flush;
   timer alarm;
 

@@ -292,11 +292,12 @@ http_response whole_health_answer(const health_sources& from, const process_fact
     worst = std::max(worst, found.level);
     if (found.level != health_level::ok) attention.push_back(found.part + ": " + found.why);
   }
-  auto feeds = json::object(), actors = json::object();
+  auto feeds = json::object(), bridges = json::object(), actors = json::object();
   if (from.tick)
     for (const auto& part : from.tick->parts) {
-      constexpr std::string_view feed = "feed/";
+      constexpr std::string_view feed = "feed/", bridge = "bridge/";
       if (part.name.starts_with(feed)) feeds[part.name.substr(feed.size())] = json_of(part.answer);
+      if (part.name.starts_with(bridge)) bridges[part.name.substr(bridge.size())] = json_of(part.answer);
       actors[part.name] = {{"level", to_string(part.answer.level)}, {"why", or_null(part.answer.why)}};
     }
   return json_answer(worst == health_level::critical ? 503 : 200,
@@ -310,7 +311,7 @@ http_response whole_health_answer(const health_sources& from, const process_fact
                       {"breakers", json_of(from.breakers)},
                       {"feeds", std::move(feeds)},
                       {"spool", from.publisher ? json_of(*from.publisher) : json{}},
-                      {"bridges", json::object()},
+                      {"bridges", std::move(bridges)},
                       {"position_monitor", {{"status", "UNKNOWN"}}},
                       {"actors", std::move(actors)}});
 }

@@ -54,17 +54,36 @@ breaker::breaker(std::string name, breaker_settings settings, breaker_memory bef
 permit breaker::ask(moment now) {
   advance(now);
   const bool refused = refuses();
-  if (refused && settings_.mode == breaker_mode::enforce) {
+  if (holds_back()) {
     ++seen_.blocked;
     return refusal(now);
   }
   ++seen_.allowed;
+  if (refused) ++seen_.would_block;
+  return leave(now);
+}
+
+permit breaker::leave(moment now) {
   const auto number = ++last_permit_;
-  if (refused)
-    ++seen_.would_block;
-  else if (phase_ == breaker_phase::half_open)
-    probes_.emplace(number, now.mono + probe_deadline);
+  if (phase_ == breaker_phase::half_open && !refuses()) probes_.emplace(number, now.mono + probe_deadline);
   return {.granted = true, .number = number, .why = {}, .retry_after = {}};
+}
+
+permit breaker::gate(const gate_request& asked, moment now) {
+  advance(now);
+  if (asked.reduces_risk) return {.granted = true, .number = ++last_permit_, .why = {}, .retry_after = {}};
+  if (holds_back()) return refusal(now);
+  if (refuses()) ++seen_.would_block;
+  return leave(now);
+}
+
+void breaker::gated(const gate_outcome& outcome, moment now) {
+  advance(now);
+  switch (outcome.became) {
+  case gate_outcome::what::passed: ++seen_.allowed; return;
+  case gate_outcome::what::held: ++seen_.blocked; return;
+  case gate_outcome::what::unused: probes_.erase(outcome.permit); return;
+  }
 }
 
 void breaker::record(const call_outcome& outcome, moment now) {
@@ -231,6 +250,8 @@ bool breaker::refuses() const noexcept {
   }
   return true;
 }
+
+bool breaker::holds_back() const noexcept { return refuses() && settings_.mode == breaker_mode::enforce; }
 
 permit breaker::refusal(moment now) const {
   std::string why;

@@ -35,6 +35,11 @@ public:
 
   /// May a call be made?
   [[nodiscard]] permit ask(moment now);
+  /// May a trade intent pass? One that reduces risk always may, and is no probe. What
+  /// became of it is counted by gated().
+  [[nodiscard]] permit gate(const gate_request& asked, moment now);
+  /// What became of it. A probe's permit stays out when it passed: the result decides, or the deadline.
+  void gated(const gate_outcome& outcome, moment now);
   /// How a call ended, permitted or not. An outcome of an earlier phase's permit is counted but moves
   /// nothing.
   void record(const call_outcome& outcome, moment now);
@@ -56,6 +61,8 @@ public:
   [[nodiscard]] std::optional<mono_time> next_wake() const noexcept;
 
   [[nodiscard]] breaker_phase phase() const noexcept { return phase_; }
+  /// Whether calls are refused, were the mode enforce or not.
+  [[nodiscard]] bool holds_back() const noexcept;
   /// Failures in a row.
   [[nodiscard]] unsigned failures() const noexcept { return failures_; }
   [[nodiscard]] std::size_t probes_out() const noexcept { return probes_.size(); }
@@ -72,6 +79,8 @@ private:
   void move_to(breaker_phase next, std::string reason, moment now, const std::string& by);
   void open(std::string reason, moment now);
   [[nodiscard]] bool refuses() const noexcept;
+  /// Leave to go on, a probe's if one is needed.
+  [[nodiscard]] permit leave(moment now);
   [[nodiscard]] permit refusal(moment now) const;
   /// How long until calls are let through again; 0 when they are, nullopt when only an operator can tell.
   [[nodiscard]] std::optional<std::chrono::milliseconds> retry_after(moment now) const;

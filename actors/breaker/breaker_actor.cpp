@@ -66,17 +66,24 @@ void breaker_state::remember() {
   core.emplace(options.name, options.settings);
 }
 
-permit breaker_state::ask() {
+template <class Question>
+permit breaker_state::ask(Question question) {
   const auto would_block_before = core->would_block();
-  auto answer = core->ask(now());
+  permit answer = question(*core);
   if (core->would_block() > would_block_before) emit(shown, event::breaker_would_refuse);
   // A permit is written down with its outcome: one write a call instead of two.
   if (!answer.granted || core->has_moves()) follow_up();
   return answer;
 }
 
+void breaker_state::tell_bridges() {
+  for (const auto& bridge : bridges)
+    caf::anon_send(bridge, breaker_turned{core->phase(), core->holds_back()});
+}
+
 void breaker_state::follow_up() {
   const auto moves = core->take_moves();
+  if (!moves.empty()) tell_bridges();
   for (const auto& move : moves) {
     tell(shown, move);
     caf::anon_send(audit, record_of(shown, move));
@@ -182,19 +189,31 @@ health_answer breaker_state::health() const {
 
 breaker_actor::behavior_type breaker_behavior(self_ptr<breaker_actor, breaker_state> self,
                                               breaker_options options, audit_actor audit,
+                                              std::vector<bridge_actor> bridges,
                                               std::shared_ptr<breaker_store_port> store) {
   auto& start = self->state;
   start.shown = "breaker/" + options.name;
   start.options = std::move(options);
   start.audit = std::move(audit);
+  start.bridges = std::move(bridges);
   start.store = std::move(store);
   start.remember();
+  if (start.core->phase() != breaker_phase::closed) start.tell_bridges();
   return {
-      [self](const permit_request&) { return self->state.ask(); },
+      [self](const permit_request&) {
+        return self->state.ask([self](breaker& core) { return core.ask(self->state.now()); });
+      },
       [self](const call_outcome& outcome) {
         self->state.core->record(outcome, self->state.now());
         self->state.follow_up();
         return breaker_standing{self->state.core->phase()};
+      },
+      [self](const gate_request& asked) {
+        return self->state.ask([&](breaker& core) { return core.gate(asked, self->state.now()); });
+      },
+      [self](const gate_outcome& outcome) {
+        self->state.core->gated(outcome, self->state.now());
+        self->state.follow_up();
       },
       [self](const dependency_restored&) {
         self->state.core->restored(self->state.now());

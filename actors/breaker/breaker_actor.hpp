@@ -26,7 +26,10 @@ struct breaker_state {
 
   [[nodiscard]] moment now() const;
   void remember();
-  permit ask();
+  /// Asks the core for leave by `question`, and follows up whatever moved by that.
+  template <class Question>
+  permit ask(Question question);
+  void tell_bridges();
   /// After everything that may have moved the core: say so, write it down, be woken when the open time is
   /// over.
   void follow_up();
@@ -42,6 +45,7 @@ struct breaker_state {
   std::string shown; ///< "breaker/redis": the name in logs and audit.
   breaker_options options;
   audit_actor audit;
+  std::vector<bridge_actor> bridges; ///< Whom its moves are told to.
   std::shared_ptr<breaker_store_port> store;
   std::optional<breaker> core;
   std::string unsaved; ///< Why the memory could not be kept the last time; empty: it was.
@@ -53,6 +57,7 @@ struct breaker_state {
 /// disk.
 breaker_actor::behavior_type breaker_behavior(self_ptr<breaker_actor, breaker_state> self,
                                               breaker_options options, audit_actor audit,
+                                              std::vector<bridge_actor> bridges,
                                               std::shared_ptr<breaker_store_port> store);
 
 } // namespace breakwater

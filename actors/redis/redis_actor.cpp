@@ -43,9 +43,12 @@ void say(const redis_address& address, const link_news& news) {
 }
 
 /// A connection's number has its lane above this bit, so that its events find it.
-constexpr unsigned lane_bit = 60;
-/// What each lane's connection is called in CLIENT LIST, behind the instance.
-constexpr std::array<const char*, redis_lanes> roles{"publish", "read", "raw"};
+constexpr unsigned lane_bit = 56;
+/// What a lane's connection is called in CLIENT LIST, behind the instance.
+const char* role_of(redis_lane which) {
+  constexpr std::array names{"publish", "read", "raw", "bridge"};
+  return names[std::min(static_cast<std::size_t>(which), names.size() - 1)];
+}
 
 bool blocks(const lane& l) { return l.what != redis_lane::commands; }
 
@@ -56,7 +59,7 @@ void set_timers(self_pointer self, lane& l) {
 
 /// Short: the lines of the connection for commands tell the story, and operators grep for their words.
 void say_of_reads(const lane& l, const link_news& news) {
-  const auto* role = roles[static_cast<std::size_t>(l.what)];
+  const auto* role = role_of(l.what);
   if (news.what == event::redis_connected)
     emit(redis_state::name, event::redis_reads_connected, {{"role", role}});
   if (news.what == event::redis_lost)
@@ -288,7 +291,7 @@ link::options link_options(const redis_options& of, const redis_address& address
   const auto born_ms = epoch_ms(of.clock());
   return {.settings = of.settings,
           .address = address,
-          .client_name = "breakwater:" + of.instance + ":" + roles[which],
+          .client_name = "breakwater:" + of.instance + ":" + role_of(static_cast<redis_lane>(which)),
           // Never a number of an earlier incarnation: what was meant for its connections must not pass here.
           .first = static_cast<connection_number>(born_ms) * 1000 + (connection_number{which} << lane_bit),
           .seed = static_cast<std::uint64_t>(born_ms) + which};
@@ -307,7 +310,8 @@ redis_actor::behavior_type redis_behavior(self_ptr<redis_actor, redis_state> sel
   start.breaker = std::move(breaker);
   start.listeners = std::move(listeners);
   start.port = std::move(port);
-  for (std::size_t i = 0; i < redis_lanes; ++i) {
+  start.lanes.resize(redis_lanes(start.options.bridges));
+  for (std::size_t i = 0; i < start.lanes.size(); ++i) {
     start.lanes[i].what = static_cast<redis_lane>(i);
     start.lanes[i].core.emplace(link_options(start.options, start.address, i));
   }

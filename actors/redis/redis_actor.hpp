@@ -8,7 +8,6 @@
 
 #include <caf/typed_response_promise.hpp>
 
-#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -20,7 +19,8 @@ namespace breakwater {
 
 struct redis_options {
   redis_settings settings;
-  std::string instance; ///< process.instance: part of the connections' names in CLIENT LIST.
+  std::string instance;    ///< process.instance: part of the connections' names in CLIENT LIST.
+  std::size_t bridges = 0; ///< Each has a connection for its blocking reads.
   wall_clock clock = system_wall_time;
   /// The password as it is now, for each new connection; nullopt: it cannot be read, the last one stands.
   /// Empty: it never changes.
@@ -60,7 +60,7 @@ struct redis_state {
   /// By redis_lane. The ones for blocking reads are opened with their first read. They ask the breaker for
   /// leave like everybody, but what becomes of their connections is no outcome: that of the commands meets
   /// the same, and one failure must not count twice.
-  std::array<lane, redis_lanes> lanes;
+  std::vector<lane> lanes;
   timer wakes; ///< For all of them.
 
   lane& of(redis_lane which) { return lanes[static_cast<std::size_t>(which)]; }

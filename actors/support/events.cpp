@@ -146,6 +146,35 @@ constexpr std::array rows{
                "The breaker's state cannot be kept; a restart would forget it. Check process.data_dir", 60s},
     event_info{event::results_unread, "results_unread", warn,
                "Execution results cannot be read now; none is lost, reading goes on where it was"},
+    event_info{event::bridge_reading, "bridge_reading", info, "Reading events"},
+    event_info{event::bridge_adopted, "bridge_adopted", info,
+               "The key of the newest events held some already; they were taken over"},
+    event_info{event::bridge_group_created, "bridge_group_created", info, "The consumer group was created"},
+    event_info{event::bridge_group_gone, "bridge_group_gone", warn,
+               "The consumer group is gone; it is created again behind the last event that was finished"},
+    event_info{event::bridge_hole, "bridge_hole", error,
+               "Events were trimmed before the group read them; reading goes on with the oldest"},
+    event_info{event::bridge_claimed, "bridge_claimed", warn,
+               "Events that another consumer left unfinished were taken over"},
+    event_info{event::bridge_bodiless, "bridge_bodiless", error,
+               "Events were trimmed before they were finished; they are gone, and acknowledged"},
+    event_info{event::bridge_delivered, "bridge_delivered", debug, "Event delivered"},
+    event_info{event::bridge_late, "bridge_late", warn,
+               "An event older than max_age was delivered because it reduces risk", 1s},
+    event_info{event::bridge_refused, "bridge_refused", warn,
+               "Event is invalid; it went to the dead letters with its reason", 1s},
+    event_info{event::bridge_held_back, "bridge_held_back", warn,
+               "Event held back by the breaker; it will not be delivered later", 1s},
+    event_info{event::bridge_withdrew, "bridge_withdrew", info,
+               "The circuit is open: events that add risk were removed from the key of the newest"},
+    event_info{
+        event::bridge_withdrawal_waits, "bridge_withdrawal_waits", error,
+        "The circuit is open, but events that add risk cannot be removed from the key of the newest; trying "
+        "again",
+        10s},
+    event_info{event::bridge_waits, "bridge_waits", warn,
+               "Events cannot be read or finished now; they wait in Redis, and none is lost"},
+    event_info{event::bridge_reads_on, "bridge_reads_on", info, "Events are read and finished again"},
     event_info{event::api_listening, "api_listening", info, "API is listening"},
     event_info{event::api_order, "api_order", info, "Breaker API order"},
     event_info{event::api_asked, "api_asked", debug, "Breaker API call"},
@@ -186,6 +215,7 @@ constexpr std::array tags{tag{"redis", "REDIS-MGR"}, tag{"breaker/redis", "REDIS
 const event_info& info_of(event what) noexcept { return rows[static_cast<std::size_t>(what)]; }
 
 std::string_view tag_of(std::string_view actor) noexcept {
+  if (actor.starts_with("bridge/")) return "BRIDGE";
   for (const auto& t : tags)
     if (t.actor == actor) return t.shown;
   return actor;

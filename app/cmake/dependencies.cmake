@@ -12,4 +12,5 @@ find_package(PkgConfig REQUIRED)                 # pkg-config
 pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis) # libhiredis-dev
 pkg_check_modules(lmdb REQUIRED IMPORTED_TARGET lmdb)       # liblmdb-dev
 find_path(CLI11_INCLUDE_DIR CLI/CLI.hpp REQUIRED)           # libcli11-dev
+find_path(VALIJSON_INCLUDE_DIR valijson/validator.hpp REQUIRED) # libvalijson-dev
 find_path(NLOHMANN_INCLUDE_DIR nlohmann/json.hpp REQUIRED)  # nlohmann-json3-dev

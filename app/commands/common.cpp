@@ -1,5 +1,6 @@
 #include "app/commands/common.hpp"
 
+#include "actors/bridge/contract_io.hpp"
 #include "actors/redis/redis_url.hpp"
 #include "actors/support/emit_io.hpp"
 #include "config/load.hpp"
@@ -16,6 +17,7 @@ int refuse(const failure& why) {
 result<done> judge_for_parts(const settings& what) {
   if (auto address = address_of(what.redis); !address)
     return failure{errc::config_invalid, "redis.url, redis.username: " + address.error().detail};
+  if (auto contracts = load_contracts(what); !contracts) return contracts.error();
   return done{};
 }
 

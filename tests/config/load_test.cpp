@@ -253,6 +253,33 @@ BOOST_AUTO_TEST_CASE(values_must_fit_together) {
       {"aggregator.raw_stream = \"quantum:stream:exchange.normalized\"",
        "f.toml:1:25: aggregator.raw_stream and aggregator.stream are both "
        "\"quantum:stream:exchange.normalized\": what goes in and what comes out must be two streams"},
+      {"[[bridge]]\n[[bridge]]\nfrom = \"x\"",
+       "f.toml:2:1: bridge.name = \"trade-intent\" stands there twice"},
+      {"[[bridge]]\nfrom = \"x\"\n[[bridge]]\nname = \"b\"\nfrom = \"x\"",
+       "f.toml:5:8: bridge.from = \"x\" is read by two routes: what one finishes the other would do again"},
+      {"[[bridge]]\nname = \"a b\"\ngroup = \"\"\ncontract = \"../x\"\nbreaker = \"redis\"",
+       "f.toml:2:8: bridge.name = \"a b\" must be 1 to 64 letters, digits, dots, dashes or underscores\n"
+       "f.toml:3:9: bridge.group = \"\" must name a consumer group\n"
+       "f.toml:4:12: bridge.contract = \"../x\" must be 1 to 64 letters, digits, dots, dashes or "
+       "underscores\n"
+       "f.toml:5:11: bridge.breaker = \"redis\" must be orders, or empty for none"},
+      {"[[bridge]]\nfrom = \"\"", "f.toml:2:8: bridge.from = \"\" must name a Redis stream"},
+      {"[[bridge]]\nto = \"quantum:stream:trade.intent.dead\"",
+       "f.toml:2:6: bridge.to = \"quantum:stream:trade.intent.dead\" is what bridge.from reads, or a stream "
+       "beside it: it needs one of its own"},
+      {"[[bridge]]\nlatest_key = \"quantum:stream:exchange.normalized\"",
+       "f.toml:2:14: bridge.latest_key = \"quantum:stream:exchange.normalized\" is aggregator.stream, too: "
+       "events need a key of their own"},
+      {"[[bridge]]\nkeep = 0", "f.toml:2:8: bridge.keep = 0 is outside 1..100000"},
+      {"[[bridge]]\nlatst_key = \"x\"", "f.toml:2:1: bridge.latst_key is unknown; did you mean latest_key?"},
+      {"[alerts]\nspool_warn = 0.95",
+       "f.toml:2:14: alerts.spool_warn = 0.95 is above alerts.spool_critical = 0.9"},
+      {"[alerts]\nwebhook_url = \"ftp://x/secret\"",
+       "f.toml:2:15: alerts.webhook_url must start with http:// or https://"},
+      {"[position_monitor]\nlog_file = \"x\"\njournal_unit = \"y\"",
+       "f.toml:2:12: position_monitor.log_file and position_monitor.journal_unit are both set: name the one "
+       "in "
+       "which its log is"},
       {"log.file = \"/no/such/folder/x.log\"", "f.toml:1:12: log.file = \"/no/such/folder/x.log\" lies in a "
                                                "folder that does not exist: /no/such/folder"},
   };
@@ -263,14 +290,6 @@ BOOST_AUTO_TEST_CASE(values_must_fit_together) {
 
 BOOST_AUTO_TEST_CASE(what_is_odd_but_usable_is_a_warning) {
   const std::vector<row> table{
-      {"[alerts]\nclock_skew = \"1s\"",
-       "warning: f.toml:2:1: alerts.clock_skew is reserved for a later version and has no effect yet"},
-      {"[[bridge]]\nname = \"a\"\n[[bridge]]\nname = \"b\"",
-       "warning: f.toml:2:1: bridge.name is reserved for a later version and has no effect yet\n"
-       "warning: f.toml:4:1: bridge.name is reserved for a later version and has no effect yet"},
-      {"[breaker.orders]\nalways_pass_actions = [\"CLOSE\"]",
-       "warning: f.toml:2:1: breaker.orders.always_pass_actions is reserved for a later version and has no "
-       "effect yet"},
       {"symbols.list = []", "warning: f.toml:1:16: symbols.list is empty: nothing is followed"},
       {"feeds.okx.symbols = { XRPUSDT = \"XRP-USDT\" }",
        "warning: f.toml:1:23: feeds.okx.symbols.XRPUSDT has no effect: XRPUSDT is not in symbols.list"},
@@ -350,8 +369,8 @@ BOOST_AUTO_TEST_CASE(all_problems_are_told_at_once_in_the_order_of_the_file) {
                  "conect_timeout = \"1s\"\n"
                  "[log]\n"
                  "level = \"loud\"\n"
-                 "[position_monitor]\n"
-                 "stream = \"s\"\n"
+                 "[symbols]\n"
+                 "list = []\n"
                  "[health]\n"
                  "interval = 3\n") ==
       "f.toml:2:9: supervisor.grace = \"1ms\" is outside 10ms..720h\n"
@@ -359,7 +378,20 @@ BOOST_AUTO_TEST_CASE(all_problems_are_told_at_once_in_the_order_of_the_file) {
       "f.toml:5:1: redis.conect_timeout is unknown; did you mean connect_timeout?\n"
       "f.toml:7:9: log.level = \"loud\" must be one of debug, info, warn, error\n"
       "f.toml:11:12: health.interval = 3 must be a duration such as \"30s\" (ms, s, m or h), 10ms..720h\n"
-      "warning: f.toml:9:1: position_monitor.stream is reserved for a later version and has no effect yet");
+      "warning: f.toml:9:8: symbols.list is empty: nothing is followed");
+}
+
+BOOST_AUTO_TEST_CASE(each_bridge_has_its_own_keys_and_the_defaults_of_the_rest) {
+  BOOST_TEST(parse("")->values.bridges.empty());
+  const auto loaded = parse("[[bridge]]\n[[bridge]]\nname = \"b\"\nfrom = \"x\"\nkeep = 7\n");
+  BOOST_REQUIRE_MESSAGE(loaded, (loaded ? "" : loaded.error().detail));
+  const auto& routes = loaded->values.bridges;
+  BOOST_REQUIRE(routes.size() == 2u);
+  BOOST_TEST(routes[0].name == "trade-intent");
+  BOOST_TEST(routes[0].keep == 50u);
+  BOOST_TEST(routes[1].from == "x");
+  BOOST_TEST(routes[1].keep == 7u);
+  BOOST_TEST(routes[1].latest_key == "live_signals");
 }
 
 BOOST_AUTO_TEST_CASE(a_syntax_error_is_told_with_its_place) {

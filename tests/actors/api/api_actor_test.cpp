@@ -93,6 +93,8 @@ struct api_fixture : actor_fixture {
                                            breaker_order_answer{false, {"too soon", "too many"}, *report()});
       };
       return {[](const permit_request&) { return permit{}; },
+              [](const gate_request&) { return permit{}; },
+              [](const gate_outcome&) {},
               [this](const call_outcome& outcome) {
                 reported.push_back(outcome);
                 return breaker_standing{breaker_phase::open};
@@ -134,6 +136,7 @@ struct api_fixture : actor_fixture {
       return {[](const candle_batch&) { return intake_answer{}; },
               [](const coverage_request&) { return coverage_answer{}; },
               [this, self](const merge_question&) { return reply<merge_report>(self, merging); },
+              [](const price_question&) { return price_answer{}; },
               [](const position_request&) { return position_answer{}; },
               [](const wake&) {},
               [](const drain_request&) { return drained{}; },

@@ -45,7 +45,8 @@ struct breaker_fixture : actor_fixture {
   ~breaker_fixture() { end_actors(); }
 
   void starts(breaker_settings settings = {}) {
-    sut = spawn(breaker_behavior, breaker_options{"redis", settings, wall()}, audit, store);
+    sut = spawn(breaker_behavior, breaker_options{"redis", settings, wall()}, audit,
+                std::vector<bridge_actor>{}, store);
   }
   void begins_again() {
     caf::anon_send_exit(sut, caf::exit_reason::kill);

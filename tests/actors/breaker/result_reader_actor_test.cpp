@@ -34,7 +34,7 @@ struct reader_fixture : actor_fixture {
               [](const health_question&) { return health_answer{}; }};
     });
     breaker = spawn(breaker_behavior, breaker_options{"orders", {}, wall()}, audit,
-                    std::shared_ptr<breaker_store_port>{store});
+                    std::vector<bridge_actor>{}, std::shared_ptr<breaker_store_port>{store});
   }
   void starts() {
     auto redis = spawn([this](redis_actor::pointer) -> redis_actor::behavior_type {

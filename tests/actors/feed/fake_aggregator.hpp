@@ -44,6 +44,7 @@ inline aggregator_actor::behavior_type fake_aggregator_behavior(aggregator_actor
       },
       [fake](coverage_request) { return coverage_answer{fake->known}; },
       [](merge_question) { return merge_report{}; },
+      [](const price_question&) { return price_answer{}; },
       [](position_request) { return position_answer{}; },
       [fake](const wake&) { // the test wants what is kept waiting to be answered
         for (auto& promise : fake->unanswered)

@@ -80,6 +80,7 @@ struct reader_fixture : actor_fixture {
                 },
                 [](coverage_request) { return coverage_answer{}; },
                 [](merge_question) { return merge_report{}; },
+                [](const price_question&) { return price_answer{}; },
                 [this](position_request) -> caf::result<position_answer> {
                   ++position_questions;
                   if (!knows_position) return make_error(failure{errc::crashed, "it is away"});

@@ -123,8 +123,9 @@ struct redis_fixture : actor_fixture {
               [](const drain_request&) { return drained{}; },
               [](const health_question&) { return health_answer{}; }};
     });
-    breaker = spawn(breaker_behavior, breaker_options{"redis", guard, wall_now}, audit,
-                    std::shared_ptr<breaker_store_port>{std::make_shared<fake_breaker_store>()});
+    breaker =
+        spawn(breaker_behavior, breaker_options{"redis", guard, wall_now}, audit, std::vector<bridge_actor>{},
+              std::shared_ptr<breaker_store_port>{std::make_shared<fake_breaker_store>()});
     bind_relay(caf::actor_cast<caf::strong_actor_ptr>(breaker_address),
                caf::actor_cast<caf::strong_actor_ptr>(breaker));
     redis_options options{.settings = {}, .instance = "a", .clock = wall_now};
