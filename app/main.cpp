@@ -3,6 +3,7 @@
 #include "app/commands/check.hpp"
 #include "app/commands/common.hpp"
 #include "app/commands/demo.hpp"
+#include "app/commands/diagnose.hpp"
 #include "app/commands/replay.hpp"
 #include "app/commands/run.hpp"
 #include "app/commands/simulate.hpp"
@@ -183,6 +184,13 @@ int main(int argc, char** argv) {
   spool_command_options spooled;
   add_spool_commands(*spool, spooled);
 
+  auto* diagnose = cli.add_subcommand("diagnose", "What is wrong and what to do: looks at the running "
+                                                  "process, its disk and Redis; exit 0 healthy, 1 attention, "
+                                                  "2 critical");
+  diagnose_options looked;
+  diagnose->add_option("--config", looked.config, "The process's config file [the defaults]");
+  diagnose->add_option("--json", looked.json, "File for all that was seen, as JSON; - for standard output");
+
   auto* demo = cli.add_subcommand(
       "demo", "Everything on this machine: private Redis, simulated exchanges, the process");
   demo_options shown;
@@ -199,6 +207,7 @@ int main(int argc, char** argv) {
   if (*breaker) return breaker_command(broken, std::cout, std::cerr);
   if (*audit) return audit_verify_command(config);
   if (*spool) return spool_command(spooled, std::cin, std::cout, std::cerr);
+  if (*diagnose) return diagnose_command(looked, std::cout, std::cerr);
   if (*simulate) return simulate_command(simulated);
   if (*demo) return demo_command(shown);
   replayed.config = config;

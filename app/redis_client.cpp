@@ -27,6 +27,21 @@ result<reply_ptr> ask(redisContext* context, const std::vector<std::string>& com
   return reply;
 }
 
+redis_reply converted(const redisReply& from) {
+  using kind = redis_reply::kind;
+  redis_reply reply;
+  reply.what = from.type == REDIS_REPLY_NIL       ? kind::nil
+               : from.type == REDIS_REPLY_STATUS  ? kind::status
+               : from.type == REDIS_REPLY_ERROR   ? kind::error
+               : from.type == REDIS_REPLY_INTEGER ? kind::integer
+               : from.type == REDIS_REPLY_ARRAY   ? kind::array
+                                                  : kind::text;
+  reply.integer = from.integer;
+  if (from.str != nullptr) reply.text.assign(from.str, from.len);
+  for (std::size_t i = 0; i < from.elements; ++i) reply.items.push_back(converted(*from.element[i]));
+  return reply;
+}
+
 timeval as_timeval(std::chrono::milliseconds time) {
   const auto s = std::chrono::duration_cast<std::chrono::seconds>(time);
   return {static_cast<time_t>(s.count()), static_cast<suseconds_t>((time - s).count()) * 1000};
@@ -49,15 +64,22 @@ result<redis_client> redis_client::connect(const redis_address& to, std::chrono:
     std::vector<std::string> auth{"AUTH"};
     if (!to.username.empty()) auth.push_back(to.username);
     auth.push_back(to.password.reveal());
-    if (auto reply = ask(context, auth); !reply) return reply.error();
+    if (auto reply = breakwater::ask(context, auth); !reply) return reply.error();
   }
   if (to.database != 0)
-    if (auto reply = ask(context, {"SELECT", std::to_string(to.database)}); !reply) return reply.error();
+    if (auto reply = breakwater::ask(context, {"SELECT", std::to_string(to.database)}); !reply)
+      return reply.error();
   return made;
 }
 
+result<redis_reply> redis_client::ask(const std::vector<std::string>& command) {
+  const auto reply = breakwater::ask(context_.get(), command);
+  if (!reply) return reply.error();
+  return converted(**reply);
+}
+
 result<std::optional<std::string>> redis_client::text(const std::vector<std::string>& command) {
-  const auto reply = ask(context_.get(), command);
+  const auto reply = breakwater::ask(context_.get(), command);
   if (!reply) return reply.error();
   if ((*reply)->str == nullptr) return std::optional<std::string>{};
   return std::optional{std::string{(*reply)->str, (*reply)->len}};
@@ -71,8 +93,8 @@ result<bool> redis_client::compare_and_set(const std::string& key, const std::op
     if (command.front() == "GET" && *reply != from) return false;
   }
   for (const auto& command : {std::vector<std::string>{"MULTI"}, {"SET", key, to}})
-    if (auto reply = ask(context_.get(), command); !reply) return reply.error();
-  const auto done = ask(context_.get(), {"EXEC"});
+    if (auto reply = breakwater::ask(context_.get(), command); !reply) return reply.error();
+  const auto done = breakwater::ask(context_.get(), {"EXEC"});
   if (!done) return done.error();
   return (*done)->type != REDIS_REPLY_NIL;
 }

@@ -34,7 +34,7 @@ struct edges {
   std::shared_ptr<audit_port> audit;
   std::string (*hash)(std::string_view) = nullptr; ///< The audit chain's: sha256.
   std::shared_ptr<breaker_store_port> breakers;
-  contracts_by_name contracts; ///< Of the bridges.
+  contracts_by_name contracts;     ///< Of the bridges.
   std::shared_ptr<http_port> http; ///< nullptr: no API.
   wall_clock clock;
   std::function<std::optional<secret>()> redis_password; ///< As it is now; empty: it never changes.
