@@ -8,6 +8,7 @@
 #include "actors/feed/frame_source_port.hpp"
 #include "actors/feed/rest_io.hpp"
 #include "actors/feed/websocket_io.hpp"
+#include "actors/position_monitor/log_tail_io.hpp"
 #include "actors/publisher/spool_io.hpp"
 #include "actors/redis/redis_io.hpp"
 #include "actors/support/ask.hpp"
@@ -92,6 +93,7 @@ struct process::parts {
   ~parts() {
     network.end();
     api.end();
+    logs->end();
     actors = {};
     system.reset();
   }
@@ -102,6 +104,7 @@ struct process::parts {
   folder_lock lock;
   io_thread network;
   io_thread api; ///< Of its own, so that clients of the API never hold up market data.
+  std::shared_ptr<log_tail_io> logs = std::make_shared<log_tail_io>();
   std::shared_ptr<spool_io> spool;
   std::shared_ptr<stoppable_frames> recorded; ///< nullptr: live feeds.
   std::atomic<bool> gave_up{false};
@@ -145,6 +148,7 @@ result<std::unique_ptr<process>> process::start(const settings& what, recording 
     p.api.start();
     world.http = std::make_shared<http_io>(p.api.io);
   }
+  world.logs = p.logs;
   world.open_spool = [spool = p.spool](const std::string& stream) { return spool->stream(stream); };
   world.audit = audit_file(what.process.data_dir);
   world.hash = sha256;

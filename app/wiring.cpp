@@ -9,6 +9,7 @@
 #include "actors/feed/feed_actor.hpp"
 #include "actors/feed/replay_actor.hpp"
 #include "actors/health/health_actor.hpp"
+#include "actors/position_monitor/position_monitor_actor.hpp"
 #include "actors/publisher/publisher_actor.hpp"
 #include "actors/quality/quality_actor.hpp"
 #include "actors/raw_reader/raw_reader_actor.hpp"
@@ -198,6 +199,18 @@ wired start_actors(actor_system& system, const settings& what, edges world) {
       });
   }
 
+  if (!world.recorded) {
+    // Kept over the actor's lives: a fresh one would not know that a monitor it never saw has gone silent.
+    auto seen =
+        std::make_shared<activity>(what.position_monitor, moment{system.clock().now(), world.clock()});
+    all.position_monitor = make_relay<position_monitor_actor>(system);
+    add("position_monitor", all.position_monitor, [=, redis = all.redis](actor_system& sys) {
+      return sys.spawn(position_monitor_behavior,
+                       position_monitor_options{what.position_monitor, world.clock},
+                       position_monitor_peers{redis, world.logs, seen});
+    });
+  }
+
   all.health = make_relay<health_actor>(system);
   everyone.push_back({"supervisor", supervisor});
   children.push_back(child("health", all.health, [=](actor_system& sys) {
@@ -215,7 +228,8 @@ wired start_actors(actor_system& system, const settings& what, edges world) {
                     .supervisor = supervisor,
                     .actors = {},
                     .feeds = followed,
-                    .aggregator = all.aggregator};
+                    .aggregator = all.aggregator,
+                    .position_monitor = all.position_monitor};
     for (const auto& spec : children) peers.actors.push_back(spec.name);
     peers.actors.emplace_back("api");
     all.api = make_relay<api_actor>(system);

@@ -19,6 +19,7 @@ struct audit_port;
 struct breaker_store_port;
 struct frame_source_port;
 struct http_port;
+struct log_tail_port;
 struct redis_port;
 struct rest_port;
 struct spool_port;
@@ -34,8 +35,9 @@ struct edges {
   std::shared_ptr<audit_port> audit;
   std::string (*hash)(std::string_view) = nullptr; ///< The audit chain's: sha256.
   std::shared_ptr<breaker_store_port> breakers;
-  contracts_by_name contracts;     ///< Of the bridges.
-  std::shared_ptr<http_port> http; ///< nullptr: no API.
+  contracts_by_name contracts;         ///< Of the bridges.
+  std::shared_ptr<log_tail_port> logs; ///< The position monitor's.
+  std::shared_ptr<http_port> http;     ///< nullptr: no API.
   wall_clock clock;
   std::function<std::optional<secret>()> redis_password; ///< As it is now; empty: it never changes.
   std::shared_ptr<frame_source_port>
@@ -64,6 +66,7 @@ struct wired {
   std::vector<feed_actor> feeds;
   std::vector<bridge_actor> bridges; ///< In the order of the config file; none when frames are replayed.
   replay_actor replay;               ///< Only when frames are replayed.
+  position_monitor_actor position_monitor; ///< Not when frames are replayed.
   health_actor health;
   api_actor api; ///< Only with edges::http.
 };

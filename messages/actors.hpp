@@ -136,7 +136,7 @@ using position_monitor_actor = caf::typed_actor<
     // API: it said so itself.
     caf::replies_to<position_heartbeat>::with<position_report>,
     // The log edge: what it wrote.
-    caf::reacts_to<log_lines>,
+    caf::reacts_to<log_sightings>,
     // API, for people; ALERTS.
     caf::replies_to<position_question>::with<position_report>,
     // Itself: reads its stream again; judges its silence.

@@ -3,7 +3,6 @@
 #include "messages/time.hpp"
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,7 +13,9 @@ enum class position_status : std::uint8_t {
   healthy,      ///< Seen active not long ago.
   check_needed, ///< Seen, but with errors.
   silent,       ///< Not seen for longer than position_monitor.silent_after.
-  unknown,      ///< No source is configured, and no heartbeat ever came.
+  /// Nobody can tell: no source is configured and no heartbeat ever came, or this process has not watched
+  /// for silent_after yet and saw nothing in that time.
+  unknown,
 };
 
 constexpr const char* to_string(position_status status) noexcept {
@@ -33,10 +34,14 @@ struct position_heartbeat {
   std::string from; ///< Address.
 };
 
-/// Lines of the position monitor's log, or why there are none. From: the log edge. To: position_monitor.
-struct log_lines {
-  std::shared_ptr<const std::vector<std::string>> lines;
-  std::string problem; ///< Why the log cannot be read now; empty: it can.
+/// What stood in the position monitor's log since the last of these, or why it cannot be read. Counts instead
+/// of lines, so that no log floods anybody. From: the log edge. To: position_monitor.
+struct log_sightings {
+  std::uint64_t activities = 0; ///< Lines that show it active.
+  std::uint64_t errors = 0;     ///< Lines that are an error; a line may be both.
+  std::uint64_t cut = 0;        ///< Lines that were too long to be looked at to their end.
+  std::string last_error;       ///< The newest such line, shortened and without secrets.
+  std::string problem;          ///< Why the log cannot be read now; empty: it can.
 };
 
 /// Is the position monitor alive? From: api, alerts. To: position_monitor, which answers with
@@ -57,7 +62,7 @@ struct position_report {
   std::uint64_t activities = 0;       ///< Since the process began.
   std::uint64_t errors = 0;           ///< Likewise.
   std::optional<wall_time> last_error_at;
-  std::string last_error; ///< The line, shortened.
+  std::string last_error; ///< The line, shortened and without secrets.
   std::vector<source> sources;
 };
 

@@ -2,6 +2,7 @@
 
 #include "actors/api/json_answer.hpp"
 #include "actors/support/breaker_json.hpp"
+#include "actors/support/position_health.hpp"
 #include "actors/support/redis_health.hpp"
 
 #include <nlohmann/json.hpp>
@@ -93,6 +94,7 @@ const breaker_report* find(const breaker_reports& reports, std::string_view name
 bool is_asked_anew(const health_sources& from, const std::string& part) {
   if (part == "redis") return from.redis.has_value();
   if (part == "publisher") return from.publisher.has_value();
+  if (part == "position_monitor") return from.position_monitor.has_value();
   constexpr std::string_view breaker = "breaker/";
   return part.starts_with(breaker) && find(from.breakers, std::string_view{part}.substr(breaker.size()));
 }
@@ -120,6 +122,10 @@ std::vector<finding> findings(const health_sources& from) {
     all.push_back({"redis", redis.level, redis.why});
   } else if (!from.tick || !from.tick->as_of) {
     all.push_back({"redis", health_level::critical, "no answer"});
+  }
+  if (from.position_monitor) {
+    const auto seen = health_of(*from.position_monitor);
+    all.push_back({"position_monitor", seen.level, seen.why});
   }
   for (const auto& told : from.breakers)
     if (told.phase != breaker_phase::closed)
@@ -211,6 +217,25 @@ json json_of(const merge_report& told) {
           {"lead_lag", told.lead_lag ? json(*told.lead_lag) : json{}}};
 }
 
+json json_of(const position_report& told) {
+  auto sources = json::array();
+  for (const auto& source : told.sources)
+    sources.push_back({{"name", source.name},
+                       {"of", or_null(source.of)},
+                       {"last_seen", or_null(source.last_seen)},
+                       {"problem", or_null(source.problem)}});
+  return {{"status", to_string(told.status)},       {"why", or_null(told.why)},
+          {"last_seen", or_null(told.last_seen)},   {"seen_by", or_null(told.seen_by)},
+          {"activities", told.activities},          {"errors", told.errors},
+          {"last_error", or_null(told.last_error)}, {"last_error_at", or_null(told.last_error_at)},
+          {"sources", std::move(sources)}};
+}
+
+/// Without an answer its status is not known, and the last health tick says what is wrong with the actor.
+json position_monitor(const std::optional<position_report>& told) {
+  return told ? json_of(*told) : json{{"status", "UNKNOWN"}, {"why", "its actor did not answer in time"}};
+}
+
 /// 409: an order that was not carried out, and how things stand.
 http_response refusal(const std::string& error, const breaker_order_answer& answer, const std::string& hint) {
   return json_answer(409, {{"error", error},
@@ -285,6 +310,10 @@ http_response chaos_answer(const chaos_kill& order) {
 
 http_response live_answer() { return json_answer(200, {{"status", "alive"}}); }
 
+http_response heartbeat_answer(const position_report& told) {
+  return json_answer(200, {{"status", "ok"}, {"position_monitor", json_of(told)}});
+}
+
 http_response whole_health_answer(const health_sources& from, const process_facts& about) {
   auto worst = health_level::ok;
   auto attention = json::array();
@@ -312,7 +341,7 @@ http_response whole_health_answer(const health_sources& from, const process_fact
                       {"feeds", std::move(feeds)},
                       {"spool", from.publisher ? json_of(*from.publisher) : json{}},
                       {"bridges", std::move(bridges)},
-                      {"position_monitor", {{"status", "UNKNOWN"}}},
+                      {"position_monitor", position_monitor(from.position_monitor)},
                       {"actors", std::move(actors)}});
 }
 

@@ -8,6 +8,7 @@
 #include "messages/http.hpp"
 #include "messages/lifecycle.hpp"
 #include "messages/merged.hpp"
+#include "messages/position.hpp"
 #include "messages/redis.hpp"
 #include "messages/time.hpp"
 
@@ -30,6 +31,8 @@ http_response report_answer(const std::string& breaker, const breaker_standing& 
 http_response audit_answer(const audit_tail& tail);
 http_response chaos_answer(const chaos_kill& order);
 http_response live_answer();
+/// What is known of the position monitor, now that it said that it is alive.
+http_response heartbeat_answer(const position_report& told);
 
 /// What /health, /health/ready and /api/actors are made of. What could not be had is absent: its actor did
 /// not answer in time.
@@ -39,6 +42,7 @@ struct health_sources {
   breaker_reports breakers;
   std::optional<health_answer> publisher;
   std::optional<health_answer> supervisor;
+  std::optional<position_report> position_monitor;
 };
 struct process_facts {
   std::string version, instance;

@@ -68,6 +68,9 @@ void gather_everything(api_state& state, const health_gathering& into) {
   gather<health_answer>(
       self, into, state.peers.supervisor, health_question{},
       [](health_sources& found, health_answer& told) { found.supervisor = std::move(told); });
+  gather<position_report>(
+      self, into, state.peers.position_monitor, position_question{},
+      [](health_sources& found, position_report& told) { found.position_monitor = std::move(told); });
   gather_breakers(state, into);
 }
 
@@ -173,6 +176,14 @@ public:
                           [this_ = *this, asked](const feed_sources& found) {
                             this_.deliver(feeds_answer(found, asked.symbol));
                           });
+  }
+  void operator()(const order_heartbeat& order) {
+    state_.self->request(state_.peers.position_monitor, answers_within, order.what)
+        .then([this_ = *this](const position_report& told) { this_.deliver(heartbeat_answer(told)); },
+              [this_ = *this](const caf::error&) {
+                this_.deliver(json_error(503, "the position monitor's actor did not answer in time",
+                                         "it is being restarted; send the heartbeat again"));
+              });
   }
   void operator()(const order_chaos& order) {
     emit(api_state::name, event::chaos_ordered,

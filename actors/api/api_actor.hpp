@@ -33,6 +33,7 @@ struct api_peers {
   std::vector<std::string> actors; ///< Everybody's name.
   std::vector<std::pair<exchange, feed_actor>> feeds;
   aggregator_actor aggregator; ///< Who makes the records.
+  position_monitor_actor position_monitor;
 };
 
 struct api_state {

@@ -238,8 +238,6 @@ call_outcome reported(const parameters& given) {
   return {0, fine, std::move(reason), true};
 }
 
-constexpr std::string_view heartbeat = "/api/position-monitor/heartbeat";
-
 const route_row rows[] = {
     {"GET", "/api/circuit-breaker/status",
      [](const http_request& request, const api_rules& rules) -> api_question {
@@ -295,10 +293,10 @@ const route_row rows[] = {
        if (symbol && symbol->empty()) bad_request("symbol is empty", "such as symbol=BTCUSDT");
        return ask_feeds{feed_of(given, rules), symbol.value_or("")};
      }},
-    {"POST", heartbeat,
-     [](const http_request&, const api_rules&) -> api_question {
-       throw refused{json_error(501, "the position monitor is not watched by this version",
-                                "nothing was counted; stop sending heartbeats, or ignore this answer")};
+    {"POST", "/api/position-monitor/heartbeat",
+     [](const http_request& request, const api_rules&) -> api_question {
+       (void)parameters{request, {}};
+       return order_heartbeat{{request.remote}};
      }},
 };
 

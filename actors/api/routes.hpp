@@ -5,6 +5,7 @@
 #include "messages/exchange.hpp"
 #include "messages/http.hpp"
 #include "messages/lifecycle.hpp"
+#include "messages/position.hpp"
 
 #include <cstddef>
 #include <optional>
@@ -45,12 +46,15 @@ struct ask_feeds {
   std::optional<exchange> of; ///< One that is followed; empty: all of them.
   std::string symbol;         ///< Ours; empty: all of them.
 };
+struct order_heartbeat {
+  position_heartbeat what;
+};
 struct order_chaos {
   chaos_kill what;
 };
 using api_question =
     std::variant<ask_status, ask_history, order_reset, order_open, report_outcome, ask_health, ask_live,
-                 ask_ready, ask_actors, ask_audit, ask_feeds, order_chaos>;
+                 ask_ready, ask_actors, ask_audit, ask_feeds, order_heartbeat, order_chaos>;
 
 struct api_rules {
   std::vector<std::string> breakers; ///< The first is the default.

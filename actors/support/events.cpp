@@ -175,6 +175,18 @@ constexpr std::array rows{
     event_info{event::bridge_waits, "bridge_waits", warn,
                "Events cannot be read or finished now; they wait in Redis, and none is lost"},
     event_info{event::bridge_reads_on, "bridge_reads_on", info, "Events are read and finished again"},
+    event_info{event::position_seen_again, "position_seen_again", info, "The position monitor is seen again"},
+    event_info{event::position_silent, "position_silent", error,
+               "The position monitor is silent; see whether it runs, and whether orders are still watched"},
+    event_info{event::position_error, "position_error", warn, "The position monitor logged an error", 10s},
+    event_info{event::position_stream_unread, "position_stream_unread", warn,
+               "The position monitor's stream tells nothing now; its log and its heartbeats still count",
+               60s},
+    event_info{event::position_log_unread, "position_log_unread", warn,
+               "The position monitor's log cannot be read now; its stream and its heartbeats still count",
+               60s},
+    event_info{event::position_source_read, "position_source_read", info,
+               "The position monitor's stream or log can be read again", 10s},
     event_info{event::api_listening, "api_listening", info, "API is listening"},
     event_info{event::api_order, "api_order", info, "Breaker API order"},
     event_info{event::api_asked, "api_asked", debug, "Breaker API call"},
@@ -208,7 +220,8 @@ struct tag {
   std::string_view actor, shown;
 };
 constexpr std::array tags{tag{"redis", "REDIS-MGR"}, tag{"breaker/redis", "REDIS-MGR"},
-                          tag{"aggregator", "AGGREGATOR"}, tag{"api/breaker", "CB_API"}};
+                          tag{"aggregator", "AGGREGATOR"}, tag{"position_monitor", "POSITION-MONITOR"},
+                          tag{"api/breaker", "CB_API"}};
 
 } // namespace
 

@@ -358,6 +358,7 @@ redis_reply fake_redis::execute(session& who, const command& what) {
   if (name == "XADD") return xadd(what);
   if (name == "XINFO") return xinfo(what);
   if (name == "XRANGE") return xrange(what);
+  if (name == "XREVRANGE") return xrevrange(what);
   if (name == "XREAD") return xread(what);
   unknown_.insert(name);
   return error("ERR unknown command '" + name + "'");
@@ -452,6 +453,19 @@ redis_reply fake_redis::xrange(const command& what) const {
   const auto count = what.size() > 5 ? std::stoull(what[5]) : SIZE_MAX;
   for (const auto& entry : stream->second.entries)
     if (entry.id >= from && entry.id <= to && found.size() < count) found.push_back(reply_of(entry));
+  return array(std::move(found));
+}
+
+redis_reply fake_redis::xrevrange(const command& what) const {
+  if (what.at(2) != "+" || what.at(3) != "-" || what.at(4) != "COUNT")
+    throw std::logic_error("this fake reads a stream backwards from its end only");
+  if (data_.strings.contains(what.at(1))) return error(wrong_type);
+  std::vector<redis_reply> found;
+  if (const auto stream = data_.streams.find(what.at(1)); stream != data_.streams.end()) {
+    const auto& entries = stream->second.entries;
+    const auto count = std::min<std::size_t>(std::stoull(what.at(5)), entries.size());
+    for (auto entry = entries.rbegin(); found.size() < count; ++entry) found.push_back(reply_of(*entry));
+  }
   return array(std::move(found));
 }
 

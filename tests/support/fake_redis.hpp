@@ -152,6 +152,8 @@ private:
   redis_reply xadd(const command& what);
   redis_reply xinfo(const command& what) const;
   redis_reply xrange(const command& what) const;
+  /// Only from "+" to "-".
+  redis_reply xrevrange(const command& what) const;
   redis_reply xread(const command& what) const;
   /// Blocking reads that have something to read now are answered.
   void wake_readers();

@@ -149,6 +149,7 @@ void process_fixture::starts_actors() {
   world.audit = audit;
   world.hash = fake_hash;
   world.breakers = breakers;
+  world.logs = logs;
   world.clock = time.wall;
   world.on_hang = [this] { ++hangs; };
   world.on_end = [this](const failure& why) { ended = why; };

@@ -6,6 +6,7 @@
 #include "tests/support/fake_audit.hpp"
 #include "tests/support/fake_breaker_store.hpp"
 #include "tests/support/fake_exchanges.hpp"
+#include "tests/support/fake_log_tail.hpp"
 #include "tests/support/fake_redis.hpp"
 #include "tests/support/fake_rest.hpp"
 #include "tests/support/memory_spool.hpp"
@@ -119,6 +120,7 @@ struct process_fixture : actor_fixture {
   std::shared_ptr<rest_port> past;
   std::shared_ptr<fake_redis> redis;
   std::shared_ptr<fake_audit> audit = std::make_shared<fake_audit>();
+  std::shared_ptr<fake_log_tail> logs = std::make_shared<fake_log_tail>();
   std::shared_ptr<fake_breaker_store> breakers = std::make_shared<fake_breaker_store>();
   std::map<std::string, std::shared_ptr<remembering_spool>> spools; ///< By stream.
   std::shared_ptr<remembering_spool> spool;                         ///< Of the merged records.

@@ -440,7 +440,7 @@ class Refusals(Api):
                              (RESET, 409), (f"{RESET}?reason=x", 409), (f"{RESET}?breaker=none", 404), (OPEN, 400),
                              (f"{OPEN}?breaker=none&reason=x", 404), (f"{REPORT}?breaker=redis&ok=false", 400),
                              (f"{REPORT}?breaker=orders", 400), (f"{REPORT}?breaker=orders&ok=perhaps", 400),
-                             ("/api/position-monitor/heartbeat", 501), ("/api/actors/redis/kill", 403),
+                             ("/api/position-monitor/heartbeat?from=me", 400), ("/api/actors/redis/kill", 403),
                              ("/api/actors/redis/hang", 403), ("/nowhere", 404), (STATUS, 405), ("/health", 405)):
             with self.subTest(path=path):
                 self.post(path, status)
@@ -456,7 +456,6 @@ class Refusals(Api):
                 self.post(RESET, 400, body=body)
         self.assertRegex(self.headers_of("DELETE", STATUS)["Allow"], r"\bGET\b")
         self.assertEqual(self.headers_of("GET", RESET)["Allow"], "POST")
-        self.assertIn("hint", self.post("/api/position-monitor/heartbeat", 501))
         self.assertEqual(self.breaker()["state"], "CLOSED")
         self.assertEqual(self.get(f"{HISTORY}?breaker=orders&limit=1000")["history"], [])
 

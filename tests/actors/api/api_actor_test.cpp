@@ -46,6 +46,8 @@ struct api_fixture : actor_fixture {
   std::optional<health_report> tick;
   std::map<exchange, feed_report> feeds; ///< Those that are there answer.
   std::optional<merge_report> merging;
+  std::optional<position_report> monitor;
+  std::vector<position_heartbeat> heartbeats;
   bool audit_works = true, silent = false; ///< Silent: nobody answers anything.
   std::vector<chaos_kill> killed;
   std::vector<call_outcome> reported;
@@ -59,6 +61,7 @@ struct api_fixture : actor_fixture {
       breakers[name].failure_threshold = 5;
     }
     merging.emplace();
+    monitor.emplace();
     redis.emplace();
     redis->connected = redis->healthy = true;
     redis->phase = "ready";
@@ -185,6 +188,16 @@ struct api_fixture : actor_fixture {
                     self, health_answer{health_level::ok, "", {{"restarts.feed/okx", "4"}}});
               }};
     });
+    peers.position_monitor =
+        spawn([this](position_monitor_actor::pointer self) -> position_monitor_actor::behavior_type {
+          return {[this, self](const position_heartbeat& told) {
+                    heartbeats.push_back(told);
+                    return reply<position_report>(self, monitor);
+                  },
+                  [](const log_sightings&) {},
+                  [this, self](const position_question&) { return reply<position_report>(self, monitor); },
+                  [](const wake&) {}, [](const health_question&) { return health_answer{}; }};
+        });
     peers.actors = {"redis", "feed/okx"};
     sut = spawn(api_behavior, options, peers, http);
     settle();
@@ -306,6 +319,48 @@ BOOST_FIXTURE_TEST_CASE(health_is_503_when_redis_is_away_and_says_why, api_fixtu
   const auto ready = body("/health/ready", 503);
   BOOST_TEST(ready["reasons"].size() == 2u);
   BOOST_TEST(body("/health/live")["status"] == "alive");
+}
+
+BOOST_FIXTURE_TEST_CASE(health_tells_the_position_monitor_as_it_is_now, api_fixture) {
+  tick->parts.push_back({"position_monitor", {health_level::degraded, "old news", {}}});
+  monitor->status = position_status::silent;
+  monitor->why = "not seen active for 6 min";
+  monitor->last_seen = monitor->last_error_at = wall_time_from_ms(1767571200000);
+  monitor->seen_by = "log";
+  monitor->activities = 7;
+  monitor->errors = 2;
+  monitor->last_error = "APIError";
+  monitor->sources = {{"log", "/var/log/x", monitor->last_seen, "gone"}, {"heartbeat", "", {}, ""}};
+  auto told = body("/health");
+  BOOST_TEST(told["status"] == "degraded");
+  BOOST_TEST(told["attention"] == json{"position_monitor: SILENT: not seen active for 6 min"});
+  BOOST_TEST(told["position_monitor"] == json::parse(R"({"status":"SILENT","why":"not seen active for 6 min",
+      "last_seen":"2026-01-05T00:00:00.000Z","seen_by":"log","activities":7,"errors":2,"last_error":"APIError",
+      "last_error_at":"2026-01-05T00:00:00.000Z",
+      "sources":[{"name":"log","of":"/var/log/x","last_seen":"2026-01-05T00:00:00.000Z","problem":"gone"},
+                 {"name":"heartbeat","of":null,"last_seen":null,"problem":null}]})"));
+  monitor->status = position_status::check_needed;
+  BOOST_TEST(body("/health")["status"] == "degraded");
+  for (const auto fine : {position_status::healthy, position_status::unknown}) {
+    monitor->status = fine;
+    BOOST_TEST(body("/health")["status"] == "ok");
+  }
+  monitor.reset();
+  told = json::parse(asks("GET", "/health", 1s).body);
+  BOOST_TEST(told["position_monitor"]["why"] == "its actor did not answer in time");
+  BOOST_TEST(told["attention"] == json{"position_monitor: old news"});
+}
+
+BOOST_FIXTURE_TEST_CASE(a_heartbeat_reaches_the_position_monitor_and_is_answered, api_fixture) {
+  monitor->status = position_status::healthy;
+  monitor->seen_by = "heartbeat";
+  const auto answer = asks("POST", "/api/position-monitor/heartbeat");
+  BOOST_TEST(answer.status == 200u);
+  const auto told = json::parse(answer.body);
+  BOOST_TEST((told["status"] == "ok" && told["position_monitor"]["status"] == "HEALTHY"));
+  BOOST_TEST((heartbeats.size() == 1u && heartbeats[0].from == "127.0.0.1:5"));
+  monitor.reset();
+  BOOST_TEST(asks("POST", "/api/position-monitor/heartbeat", 1s).status == 503u);
 }
 
 BOOST_FIXTURE_TEST_CASE(before_the_first_tick_health_is_degraded, api_fixture) {

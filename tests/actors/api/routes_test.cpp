@@ -62,6 +62,9 @@ BOOST_AUTO_TEST_CASE(every_path_leads_to_its_question) {
   BOOST_TEST((!all_feeds.of && all_feeds.symbol.empty()));
   const auto one = question<ask_feeds>(get("/api/feeds?symbol=BTCUSDT&exchange=okx"));
   BOOST_TEST((one.of == exchange::okx && one.symbol == "BTCUSDT"));
+  for (const auto* body : {"", "{}"})
+    BOOST_TEST(question<order_heartbeat>(post("/api/position-monitor/heartbeat", body)).what.from ==
+               "127.0.0.1:50000");
   auto head = get("/health");
   head.method = "HEAD";
   question<ask_health>(head);
@@ -147,7 +150,9 @@ BOOST_AUTO_TEST_CASE(bad_requests_are_told_what_is_wrong) {
       {get(history + "?limit=-1"), 400, "limit is '-1'; it must be a whole number from 1 to 1000"},
       {get(history + "?limit=5x"), 400, "limit is '5x'; it must be a whole number from 1 to 1000"},
       {get("/api/circuit-breaker/status?breaker=nobody"), 404, "there is no breaker 'nobody'"},
-      {post("/api/position-monitor/heartbeat"), 501, "the position monitor is not watched by this version"},
+      {get("/api/position-monitor/heartbeat"), 405, "this is asked with POST"},
+      {post("/api/position-monitor/heartbeat?from=me"), 400, "parameter 'from' is unknown"},
+      {post("/api/position-monitor/heartbeat", "alive"), 400, "the body is no JSON object"},
       {post("/api/actors/redis/kill"), 403, "chaos.enabled is false: actors are not killed on request"},
       {post("/api/actors/redis/tickle"), 404, "there is nothing at /api/actors/redis/tickle"},
       {post("/api/actors/kill"), 404, "there is nothing at /api/actors/kill"},
