@@ -1,5 +1,6 @@
 #include "app/process.hpp"
 
+#include "actors/alerts/webhook_io.hpp"
 #include "actors/api/http_io.hpp"
 #include "actors/audit/audit_file_io.hpp"
 #include "actors/audit/sha256_io.hpp"
@@ -149,6 +150,8 @@ result<std::unique_ptr<process>> process::start(const settings& what, recording 
     world.http = std::make_shared<http_io>(p.api.io);
   }
   world.logs = p.logs;
+  if (!what.alerts.webhook_url.empty() && !recorded.frames)
+    world.webhook = std::make_shared<webhook_io>(p.network.io, what.alerts.webhook_url);
   world.open_spool = [spool = p.spool](const std::string& stream) { return spool->stream(stream); };
   world.audit = audit_file(what.process.data_dir);
   world.hash = sha256;

@@ -1,6 +1,7 @@
 #include "app/wiring.hpp"
 
 #include "actors/aggregator/aggregator_actor.hpp"
+#include "actors/alerts/alerts_actor.hpp"
 #include "actors/api/api_actor.hpp"
 #include "actors/audit/audit_actor.hpp"
 #include "actors/breaker/breaker_actor.hpp"
@@ -9,9 +10,9 @@
 #include "actors/feed/feed_actor.hpp"
 #include "actors/feed/replay_actor.hpp"
 #include "actors/health/health_actor.hpp"
+#include "actors/notices/notices_actor.hpp"
 #include "actors/position_monitor/position_monitor_actor.hpp"
 #include "actors/publisher/publisher_actor.hpp"
-#include "actors/quality/quality_actor.hpp"
 #include "actors/raw_reader/raw_reader_actor.hpp"
 #include "actors/redis/redis_actor.hpp"
 #include "actors/supervisor/supervisor_actor.hpp"
@@ -164,6 +165,16 @@ wired start_actors(actor_system& system, const settings& what, edges world) {
         [=](actor_system& sys) { return sys.spawn(bridge_behavior, options, peers); });
   }
 
+  const auto add_notices = [&](const std::string& name, const std::string& stream, std::size_t maxlen) {
+    notices_actor address;
+    if (stream.empty() || world.recorded) return address; // replays say nothing of the world as it is
+    address = make_relay<notices_actor>(system);
+    add(name, address, [=, redis = all.redis](actor_system& sys) {
+      return sys.spawn(notices_behavior, notices_options{name, stream, maxlen}, redis);
+    });
+    return address;
+  };
+
   std::vector<std::pair<exchange, feed_actor>> followed;
   const auto candles_go_to = reads_raw ? all.raw_writer : all.aggregator;
   if (world.recorded) {
@@ -174,13 +185,8 @@ wired start_actors(actor_system& system, const settings& what, edges world) {
     });
   } else if (candles_go_to) {
     feed_peers peers{candles_go_to, {}, {}};
-    if (!what.feeds.quality_stream.empty()) {
-      all.quality = peers.quality = make_relay<quality_actor>(system);
-      add("quality", all.quality, [=, redis = all.redis](actor_system& sys) {
-        return sys.spawn(quality_behavior,
-                         quality_options{what.feeds.quality_stream, what.feeds.quality_maxlen}, redis);
-      });
-    }
+    all.quality = peers.quality =
+        add_notices("quality", what.feeds.quality_stream, what.feeds.quality_maxlen);
     if (!what.symbols.universe_key.empty())
       all.universe = peers.universe = make_relay<universe_actor>(system);
     for (auto which : all_exchanges) {
@@ -212,9 +218,34 @@ wired start_actors(actor_system& system, const settings& what, edges world) {
   }
 
   all.health = make_relay<health_actor>(system);
+  const health_peers told{supervisor, add_notices("notices/health", what.health.stream, what.health.maxlen)};
+  if (!world.recorded) { // a replay's data is of another time
+    all.alerts = make_relay<alerts_actor>(system);
+    alerts_options options;
+    options.limits = {what.alerts, what.supervisor, what.symbols.list, what.api.listen};
+    options.instance = what.process.instance;
+    options.clock = world.clock;
+    alerts_peers peers{.breakers = {{"redis", all.breaker}, {"orders", all.orders}},
+                       .redis = all.redis,
+                       .health = all.health,
+                       .feeds = followed,
+                       .aggregator = all.aggregator,
+                       .position = all.position_monitor,
+                       .supervisor = supervisor,
+                       .carriers = {},
+                       .audit = all.audit,
+                       .notices = add_notices("notices/alerts", what.alerts.stream, what.alerts.maxlen)};
+    for (const auto& one : everyone)
+      if (one.name.starts_with("publisher") || one.name.starts_with("bridge/") || one.name == "raw_reader")
+        peers.carriers.emplace_back(one.name, one.who);
+    add("alerts", all.alerts,
+        [=](actor_system& sys) { return sys.spawn(alerts_behavior, options, peers, world.webhook); });
+  }
   everyone.push_back({"supervisor", supervisor});
   children.push_back(child("health", all.health, [=](actor_system& sys) {
-    return sys.spawn(health_behavior, what.health, everyone, supervisor, world.clock);
+    return sys.spawn(health_behavior,
+                     health_options{what.health, what.process.instance, BREAKWATER_VERSION, world.clock},
+                     everyone, told);
   }));
 
   if (world.http) {
@@ -229,7 +260,8 @@ wired start_actors(actor_system& system, const settings& what, edges world) {
                     .actors = {},
                     .feeds = followed,
                     .aggregator = all.aggregator,
-                    .position_monitor = all.position_monitor};
+                    .position_monitor = all.position_monitor,
+                    .alerts = all.alerts};
     for (const auto& spec : children) peers.actors.push_back(spec.name);
     peers.actors.emplace_back("api");
     all.api = make_relay<api_actor>(system);

@@ -23,6 +23,7 @@ struct log_tail_port;
 struct redis_port;
 struct rest_port;
 struct spool_port;
+struct webhook_port;
 struct websocket_port;
 
 /// The outside world: real edges in the process, fakes in the scenarios.
@@ -35,9 +36,10 @@ struct edges {
   std::shared_ptr<audit_port> audit;
   std::string (*hash)(std::string_view) = nullptr; ///< The audit chain's: sha256.
   std::shared_ptr<breaker_store_port> breakers;
-  contracts_by_name contracts;         ///< Of the bridges.
-  std::shared_ptr<log_tail_port> logs; ///< The position monitor's.
-  std::shared_ptr<http_port> http;     ///< nullptr: no API.
+  contracts_by_name contracts;           ///< Of the bridges.
+  std::shared_ptr<log_tail_port> logs;   ///< The position monitor's.
+  std::shared_ptr<http_port> http;       ///< nullptr: no API.
+  std::shared_ptr<webhook_port> webhook; ///< nullptr: alerts are posted nowhere.
   wall_clock clock;
   std::function<std::optional<secret>()> redis_password; ///< As it is now; empty: it never changes.
   std::shared_ptr<frame_source_port>
@@ -61,14 +63,15 @@ struct wired {
   /// place.
   aggregator_actor raw_writer;
   raw_reader_actor raw_reader; ///< Only when the aggregator reads the raw stream.
-  quality_actor quality;       ///< Only with feeds and feeds.quality_stream.
+  notices_actor quality;       ///< Only with feeds and feeds.quality_stream.
   universe_actor universe;     ///< Only with feeds and symbols.universe_key.
   std::vector<feed_actor> feeds;
   std::vector<bridge_actor> bridges; ///< In the order of the config file; none when frames are replayed.
   replay_actor replay;               ///< Only when frames are replayed.
   position_monitor_actor position_monitor; ///< Not when frames are replayed.
   health_actor health;
-  api_actor api; ///< Only with edges::http.
+  alerts_actor alerts; ///< None when frames are replayed.
+  api_actor api;       ///< Only with edges::http.
 };
 
 /// Decides which actors exist, in which order they start and who knows whom; starts them. `system` and what

@@ -41,11 +41,13 @@ using replay_actor = caf::typed_actor<
     // The replay command: answer when the file is at its end and every candle is with the aggregator.
     caf::replies_to<drain_request>::with<drained>, tells_health>;
 
-/// QUALITY: what is wrong with which exchange's data, into a Redis stream. Old markers help nobody, so they
-/// are not spooled.
-using quality_actor = caf::typed_actor<
+/// NOTICES: what is wrong with which exchange's data, alerts, health: each into a Redis stream of its own.
+/// Old entries help nobody, so they are not spooled.
+using notices_actor = caf::typed_actor<
     // FEED.
     caf::reacts_to<quality_batch>,
+    // HEALTH, ALERTS.
+    caf::reacts_to<notice_batch>,
     // Itself: tries again.
     caf::reacts_to<wake>, tells_health>;
 

@@ -1,6 +1,7 @@
 #include "actors/api/answers.hpp"
 
 #include "actors/api/json_answer.hpp"
+#include "actors/support/alert_json.hpp"
 #include "actors/support/breaker_json.hpp"
 #include "actors/support/position_health.hpp"
 #include "actors/support/redis_health.hpp"
@@ -301,6 +302,20 @@ http_response audit_answer(const audit_tail& tail) {
   }
   const auto count = lines.size();
   return json_answer(200, {{"status", "ok"}, {"audit", std::move(lines)}, {"count", count}});
+}
+
+http_response alerts_answer(const alerts_report& told) {
+  const auto all = [](const std::vector<alert>& alerts) {
+    auto list = json::array();
+    for (const auto& one : alerts) list.push_back(json_of(one));
+    return list;
+  };
+  return json_answer(200, {{"status", "ok"},
+                           {"alerts", all(told.active)},
+                           {"count", told.active.size()},
+                           {"recent", all(told.recent)},
+                           {"unjudged", told.unjudged},
+                           {"webhook", told.webhook}});
 }
 
 http_response chaos_answer(const chaos_kill& order) {

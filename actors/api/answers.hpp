@@ -1,5 +1,6 @@
 #pragma once
 
+#include "messages/alert.hpp"
 #include "messages/audit.hpp"
 #include "messages/breaker.hpp"
 #include "messages/exchange.hpp"
@@ -29,6 +30,7 @@ http_response reset_answer(const breaker_reset& order, const breaker_order_answe
 http_response open_answer(const breaker_force_open& order, const breaker_order_answer& answer, wall_time now);
 http_response report_answer(const std::string& breaker, const breaker_standing& standing);
 http_response audit_answer(const audit_tail& tail);
+http_response alerts_answer(const alerts_report& told);
 http_response chaos_answer(const chaos_kill& order);
 http_response live_answer();
 /// What is known of the position monitor, now that it said that it is alive.

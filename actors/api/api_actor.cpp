@@ -171,6 +171,11 @@ public:
     ask<audit_tail>(state_.peers.audit, answers_within, audit_tail_request{asked.limit}, "the audit log",
                     [](const auto& this_, const audit_tail& tail) { this_.deliver(audit_answer(tail)); });
   }
+  void operator()(const ask_alerts&) {
+    ask<alerts_report>(
+        state_.peers.alerts, answers_within, alerts_question{}, "the alerts actor",
+        [](const auto& this_, const alerts_report& told) { this_.deliver(alerts_answer(told)); });
+  }
   void operator()(const ask_feeds& asked) {
     collect<feed_sources>([&](api_state& state, const auto& into) { gather_feeds(state, into, asked.of); },
                           [this_ = *this, asked](const feed_sources& found) {

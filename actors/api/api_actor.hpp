@@ -34,6 +34,7 @@ struct api_peers {
   std::vector<std::pair<exchange, feed_actor>> feeds;
   aggregator_actor aggregator; ///< Who makes the records.
   position_monitor_actor position_monitor;
+  alerts_actor alerts{};
 };
 
 struct api_state {

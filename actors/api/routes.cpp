@@ -286,6 +286,8 @@ const route_row rows[] = {
      [](const http_request& request, const api_rules&) -> api_question {
        return ask_audit{parameters{request, {"limit"}}.number("limit", 50, 1000)};
      }},
+    {"GET", "/api/alerts",
+     [](const http_request&, const api_rules&) -> api_question { return ask_alerts{}; }},
     {"GET", "/api/feeds",
      [](const http_request& request, const api_rules& rules) -> api_question {
        const parameters given{request, {"exchange", "symbol"}};

@@ -49,12 +49,13 @@ struct ask_feeds {
 struct order_heartbeat {
   position_heartbeat what;
 };
+struct ask_alerts {};
 struct order_chaos {
   chaos_kill what;
 };
 using api_question =
     std::variant<ask_status, ask_history, order_reset, order_open, report_outcome, ask_health, ask_live,
-                 ask_ready, ask_actors, ask_audit, ask_feeds, order_heartbeat, order_chaos>;
+                 ask_ready, ask_actors, ask_audit, ask_feeds, ask_alerts, order_heartbeat, order_chaos>;
 
 struct api_rules {
   std::vector<std::string> breakers; ///< The first is the default.

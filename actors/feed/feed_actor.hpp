@@ -41,7 +41,7 @@ struct feed_options {
 /// Whom a feed speaks with.
 struct feed_peers {
   aggregator_actor aggregator{};
-  quality_actor quality{};   ///< None: markers are only logged.
+  notices_actor quality{};   ///< None: markers are only logged.
   universe_actor universe{}; ///< None: options.symbols are all there is.
 };
 

@@ -1,7 +1,7 @@
 #include "actors/feed/websocket_io.hpp"
 
-#include "actors/feed/tls_io.hpp"
-#include "actors/feed/url.hpp"
+#include "actors/support/tls_io.hpp"
+#include "actors/support/url.hpp"
 #include "messages/time.hpp"
 
 #include <boost/asio/io_context.hpp>

@@ -1,5 +1,7 @@
 #include "actors/health/health_board.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 
 namespace breakwater {
@@ -51,18 +53,30 @@ health_level health_board::overall() const {
   return worst;
 }
 
+std::string health_board::attention() const {
+  std::string wrong;
+  for (const auto& part : parts_) {
+    if (level_of(part) == health_level::ok) continue;
+    wrong += (wrong.empty() ? "" : "; ") + part.name + ": " + (silent(part) ? "no answer" : part.newest->why);
+  }
+  return wrong;
+}
+
+entry_fields health_board::entry(wall_time at, const std::string& instance,
+                                 const std::string& version) const {
+  auto levels = nlohmann::ordered_json::object();
+  for (const auto& part : parts_) levels[part.name] = to_string(level_of(part));
+  return {{"time", to_rfc3339(at)}, {"status", to_string(overall())}, {"instance", instance},
+          {"version", version},     {"parts", levels.dump()},         {"why", attention()}};
+}
+
 std::vector<std::pair<std::string, std::string>> health_board::line() const {
   const auto answers =
       std::count_if(parts_.begin(), parts_.end(), [](const part_state& p) { return !silent(p); });
   std::vector<std::pair<std::string, std::string>> says{
       {"level", to_string(overall())},
       {"answered", std::to_string(answers) + "/" + std::to_string(parts_.size())}};
-  std::string wrong;
-  for (const auto& part : parts_) {
-    if (level_of(part) == health_level::ok) continue;
-    wrong += (wrong.empty() ? "" : "; ") + part.name + ": " + (silent(part) ? "no answer" : part.newest->why);
-  }
-  if (!wrong.empty()) says.emplace_back("attention", wrong);
+  if (auto wrong = attention(); !wrong.empty()) says.emplace_back("attention", std::move(wrong));
   for (const auto& part : parts_) {
     if (!part.newest) continue;
     const auto& facts = part.newest->facts;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "messages/health.hpp"
+#include "messages/notice.hpp"
 #include "messages/time.hpp"
 
 #include <cstddef>
@@ -27,9 +28,16 @@ public:
   /// The worst of the parts as of the last tick that is over; an actor that missed it is critical, and so is
   /// one that has never answered.
   [[nodiscard]] health_level overall() const;
+  /// What is wrong, part by part: "redis: not connected; feed/okx: no answer"; empty: nothing.
+  [[nodiscard]] std::string attention() const;
   /// What the health line says: overall level, how many answered, what is wrong, then each actor's first two
   /// facts.
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> line() const;
+
+  /// The tick that was closed at `at` as a stream entry: time (RFC 3339), status, instance, version, parts (a
+  /// JSON object: name -> level), why (as attention()).
+  [[nodiscard]] entry_fields entry(wall_time at, const std::string& instance,
+                                   const std::string& version) const;
 
   /// Every part's newest answer; that of a silent one says so.
   [[nodiscard]] std::vector<health_report::part> parts() const;

@@ -7,7 +7,7 @@ namespace {
 
 const std::vector<std::string> everybody{"audit",       "breaker/redis",    "redis",      "publisher",
                                          "aggregator",  "feed/binance",     "feed/bybit", "feed/okx",
-                                         "feed/kraken", "position_monitor", "health"};
+                                         "feed/kraken", "position_monitor", "health",     "alerts"};
 
 } // namespace
 
@@ -33,7 +33,7 @@ BOOST_AUTO_TEST_CASE(an_actor_that_dies_is_restarted_and_what_was_accepted_is_pu
         story.wait(20s);
         BOOST_TEST(story.audit->count({"actor_failed", "\"actor\":\"" + who + "\"", "killed by [chaos]"}) ==
                    1u);
-        BOOST_TEST(story.fact(story.all.supervisor, "alive") == "12/12");
+        BOOST_TEST(story.fact(story.all.supervisor, "alive") == "13/13");
         BOOST_TEST(story.fact(story.all.supervisor, "restarts." + who) == "1");
         story.check_accepted_is_published();
         // Everybody is at work again: what comes now goes through as ever.

@@ -7,7 +7,7 @@ cmake_minimum_required(VERSION 3.25)
 # Kinds of file; the first match wins. Each kind lists the classes of include it may have.
 # Kept as texts with spaces, so that each is one element of `kinds`.
 set(core "std json messages settings support own_core")
-set(edge "${core} posix emit own_io library")
+set(edge "${core} posix emit own_io support_io library")
 set(shell "${core} caf emit own_actor")
 set(kinds
   "^messages/(actors|type_ids)[.]hpp$"       "messages_caf"  "std messages caf"

@@ -354,6 +354,10 @@ redis_reply fake_redis::execute(session& who, const command& what) {
     ++data_.versions[what.at(1)];
     return status("OK");
   }
+  if (name == "TIME") {
+    const auto ms = epoch_ms(time_.wall() + clock_ahead_);
+    return array({text(std::to_string(ms / 1000)), text(std::to_string(ms % 1000 * 1000))});
+  }
   if (name == "XLEN") return integer(static_cast<std::int64_t>(length(what.at(1))));
   if (name == "XADD") return xadd(what);
   if (name == "XINFO") return xinfo(what);

@@ -60,6 +60,9 @@ public:
   /// A connection is turned away with this error before it can speak; empty: not any more.
   void turns_away(std::string error) { turned_away_ = std::move(error); }
 
+  /// TIME is so much ahead of the test's time.
+  void clock_is_ahead(std::chrono::milliseconds by) { clock_ahead_ = by; }
+
   enum class cut : std::uint8_t {
     silent, ///< Nothing is read or answered on that connection any more.
     reset,  ///< The connection breaks.
@@ -167,6 +170,7 @@ private:
   bool away_ = false, hanging_ = false, unreachable_ = false, tells_added_ = true;
   std::uint64_t last_blocked_ = 0;
   std::optional<std::chrono::seconds> loading_eta_;
+  std::chrono::milliseconds clock_ahead_{0};
   std::string write_error_, password_, turned_away_, client_name_;
   struct cut_order {
     std::size_t count = 0, commands = 0;

@@ -82,6 +82,8 @@ process_fixture::process_fixture() {
   what.symbols.list = {"BTCUSDT", "ETHUSDT"};
   what.orders.result_stream.clear(); // fake_redis holds no reads back
   what.feeds.quality_stream.clear();
+  what.health.stream.clear();
+  what.alerts.stream.clear();
   what.feeds.of[index_of(exchange::coinbase)].enabled = false; // it has no candles to send
   auto stage = spawn([](caf::event_based_actor*) -> caf::behavior {
     return {[](const later_call& call) {
@@ -145,6 +147,7 @@ void process_fixture::starts_actors() {
   world.sockets = sockets;
   world.rest = past;
   world.redis = redis;
+  world.webhook = webhook;
   world.open_spool = [all = spools](const std::string& name) { return all.at(name); };
   world.audit = audit;
   world.hash = fake_hash;

@@ -118,6 +118,7 @@ struct process_fixture : actor_fixture {
   /// What the feeds are given: the two above, unless a test puts others in their place.
   std::shared_ptr<websocket_port> sockets;
   std::shared_ptr<rest_port> past;
+  std::shared_ptr<webhook_port> webhook; ///< None, unless a test puts one here.
   std::shared_ptr<fake_redis> redis;
   std::shared_ptr<fake_audit> audit = std::make_shared<fake_audit>();
   std::shared_ptr<fake_log_tail> logs = std::make_shared<fake_log_tail>();

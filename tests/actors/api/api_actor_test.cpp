@@ -48,6 +48,7 @@ struct api_fixture : actor_fixture {
   std::optional<merge_report> merging;
   std::optional<position_report> monitor;
   std::vector<position_heartbeat> heartbeats;
+  std::optional<alerts_report> alerts = alerts_report{};
   bool audit_works = true, silent = false; ///< Silent: nobody answers anything.
   std::vector<chaos_kill> killed;
   std::vector<call_outcome> reported;
@@ -198,6 +199,11 @@ struct api_fixture : actor_fixture {
                   [this, self](const position_question&) { return reply<position_report>(self, monitor); },
                   [](const wake&) {}, [](const health_question&) { return health_answer{}; }};
         });
+    peers.alerts = spawn([this](alerts_actor::pointer self) -> alerts_actor::behavior_type {
+      return {[](const wake&) {}, [](const webhook_answered&) {},
+              [this, self](const alerts_question&) { return reply<alerts_report>(self, alerts); },
+              [](const health_question&) { return health_answer{}; }};
+    });
     peers.actors = {"redis", "feed/okx"};
     sut = spawn(api_behavior, options, peers, http);
     settle();
@@ -385,6 +391,7 @@ BOOST_FIXTURE_TEST_CASE(when_nobody_answers_every_question_is_answered_in_time_a
                       {"GET", "/api/feeds", 503, 1s},
                       {"GET", "/api/feeds?exchange=kraken", 503, 1s},
                       {"GET", "/api/audit", 503, 1s},
+                      {"GET", "/api/alerts", 503, 1s},
                       {"GET", "/api/circuit-breaker/status", 503, 1s},
                       {"GET", "/api/circuit-breaker/history", 503, 1s},
                       {"POST", "/api/circuit-breaker/reset", 503, 4s},
@@ -394,6 +401,28 @@ BOOST_FIXTURE_TEST_CASE(when_nobody_answers_every_question_is_answered_in_time_a
       BOOST_TEST(answer.status == row.status);
       BOOST_TEST(json::parse(answer.body).is_object());
     }
+}
+
+BOOST_FIXTURE_TEST_CASE(alerts_are_told_as_they_stand, api_fixture) {
+  alert one;
+  one.number = 3;
+  one.rule = "redis_away";
+  one.level = alert_level::critical;
+  one.text = "it is away";
+  one.what_to_do = "start it";
+  one.raised_at = wall_time_from_ms(1767571200000);
+  auto over = one;
+  over.number = 2;
+  over.subject = "x";
+  over.cleared_at = one.raised_at;
+  alerts = alerts_report{{one}, {over}, {"clock_skew: no answer"}, "off"};
+  BOOST_TEST(body("/api/alerts") == json::parse(R"({"status":"ok","count":1,
+      "alerts":[{"rule":"redis_away","subject":"","state":"raised","level":"critical","text":"it is away",
+                 "what_to_do":"start it","raised_at":"2026-01-05T00:00:00.000Z","number":3}],
+      "recent":[{"rule":"redis_away","subject":"x","state":"cleared","level":"critical","text":"it is away",
+                 "what_to_do":"start it","raised_at":"2026-01-05T00:00:00.000Z",
+                 "cleared_at":"2026-01-05T00:00:00.000Z","number":2}],
+      "unjudged":["clock_skew: no answer"],"webhook":"off"})"));
 }
 
 BOOST_FIXTURE_TEST_CASE(actors_are_told_with_their_restarts, api_fixture) {

@@ -68,11 +68,12 @@ struct heard_markers {
   }
 };
 
-quality_actor::behavior_type fake_quality(quality_actor::pointer, heard_markers* to) {
+notices_actor::behavior_type fake_quality(notices_actor::pointer, heard_markers* to) {
   return {
       [to](const quality_batch& batch) {
         to->all.insert(to->all.end(), batch.markers->begin(), batch.markers->end());
       },
+      [](const notice_batch&) {},
       [](const wake&) {},
       [](const health_question&) { return health_answer{}; },
   };
@@ -95,7 +96,7 @@ struct feed_fixture : actor_fixture {
   aggregator_actor aggregator = spawn(fake_aggregator_behavior, &fake);
   std::shared_ptr<fake_rest> rest = std::make_shared<fake_rest>();
   heard_markers markers;
-  quality_actor quality = spawn(fake_quality, &markers);
+  notices_actor quality = spawn(fake_quality, &markers);
   std::vector<std::string> universe_symbols;
   universe_actor universe;
   feed_actor feed;

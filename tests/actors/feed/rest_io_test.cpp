@@ -1,5 +1,6 @@
 #include "actors/feed/rest_io.hpp"
 #include "tests/support/certificate.hpp"
+#include "tests/support/loopback_server.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -25,108 +26,8 @@ namespace {
 
 namespace asio = boost::asio;
 using tcp = asio::ip::tcp;
-using test::certificate, test::trusted;
+using namespace test;
 using namespace std::chrono_literals;
-
-/// Accepts connections on loopback and serves each in a thread of its own, until it is destroyed.
-class server {
-public:
-  using secure = asio::ssl::stream<tcp::socket&>;
-
-  /// Serves by `talk`; what it throws ends the connection.
-  explicit server(std::function<void(tcp::socket&)> talk) : talk_(std::move(talk)) {
-    thread_ = std::thread{[this] { accept(); }};
-  }
-  /// Reads the question and answers it by `text`, whatever that is.
-  explicit server(std::string text)
-      : server([this, text](tcp::socket& socket) {
-          question(socket);
-          asio::write(socket, asio::buffer(text));
-        }) {}
-  server(const certificate& own, std::string text)
-      : server([this, own, text](tcp::socket& socket) {
-          asio::ssl::context tls{asio::ssl::context::tls_server};
-          tls.use_certificate_chain(asio::buffer(own.pem));
-          tls.use_private_key(asio::buffer(own.key), asio::ssl::context::pem);
-          secure stream{socket, tls};
-          stream.handshake(asio::ssl::stream_base::server);
-          question(stream);
-          asio::write(stream, asio::buffer(text));
-        }) {}
-  ~server() {
-    boost::system::error_code ignored;
-    {
-      std::lock_guard guard{mutex_};
-      over_ = true;
-      for (auto& x : served_) x.socket.shutdown(tcp::socket::shutdown_both, ignored);
-    }
-    { // wakes the accept
-      tcp::socket waker{io_};
-      waker.connect(acceptor_.local_endpoint(), ignored);
-    }
-    thread_.join();
-    for (auto& x : served_) x.thread.join();
-  }
-
-  [[nodiscard]] std::string at(const std::string& scheme_and_host = "http://127.0.0.1") const {
-    return scheme_and_host + ":" + std::to_string(acceptor_.local_endpoint().port());
-  }
-  std::vector<std::string> questions() {
-    std::lock_guard guard{mutex_};
-    return questions_;
-  }
-  std::size_t connections() {
-    std::lock_guard guard{mutex_};
-    return served_.size();
-  }
-  /// Reads a question's head and remembers it.
-  void question(auto& stream) {
-    std::string text;
-    asio::read_until(stream, asio::dynamic_buffer(text), "\r\n\r\n");
-    std::lock_guard guard{mutex_};
-    questions_.push_back(std::move(text));
-  }
-
-private:
-  struct served {
-    tcp::socket socket;
-    std::thread thread;
-  };
-
-  void accept() {
-    for (;;) {
-      tcp::socket socket{io_};
-      acceptor_.accept(socket);
-      std::lock_guard guard{mutex_};
-      if (over_) return;
-      auto& mine = served_.emplace_back(served{std::move(socket), {}});
-      mine.thread = std::thread{[this, &mine] {
-        try {
-          talk_(mine.socket);
-        } catch (const std::exception&) { // the other side went away
-        }
-        boost::system::error_code ignored;
-        std::lock_guard end_guard{mutex_};
-        mine.socket.shutdown(tcp::socket::shutdown_send, ignored);
-      }};
-    }
-  }
-
-  asio::io_context io_;
-  tcp::acceptor acceptor_{io_, {asio::ip::make_address("127.0.0.1"), 0}};
-  std::function<void(tcp::socket&)> talk_;
-  std::mutex mutex_;
-  std::list<served> served_;
-  std::vector<std::string> questions_;
-  bool over_ = false;
-  std::thread thread_;
-};
-
-/// Says nothing until the other side goes away.
-void stay_silent(tcp::socket& socket) {
-  char byte = 0;
-  for (;;) socket.read_some(asio::buffer(&byte, 1));
-}
 
 struct rest_fixture {
   asio::io_context io{1};
@@ -178,14 +79,10 @@ struct rest_fixture {
   }
 };
 
-std::string plain_answer(const std::string& body) {
-  return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-}
-
 BOOST_FIXTURE_TEST_SUITE(rest_io_suite, rest_fixture)
 
 BOOST_AUTO_TEST_CASE(a_question_is_asked_in_full_and_the_answer_carries_number_and_time) {
-  server peer{plain_answer("[1]")};
+  loopback_server peer{plain_answer("[1]")};
   rest_io rest{io};
   const auto before = system_wall_time();
   rest.get(peer.at() + "/v1/candles?limit=3&a=b", 42, sink());
@@ -229,7 +126,7 @@ BOOST_AUTO_TEST_CASE(answers_are_handed_on_as_they_are) {
   };
   rest_io rest{io};
   for (const auto& x : rows) BOOST_TEST_CONTEXT(x.answer) {
-      server peer{x.answer};
+      loopback_server peer{x.answer};
       BOOST_TEST(asked(rest, peer.at()) == x.got);
       BOOST_TEST(peer.connections() == 1u); // nowhere else, and not again
     }
@@ -262,7 +159,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_answer_is_a_failure) {
   };
   rest_io rest{io, {.header_bytes = 2048, .body_bytes = 1000}};
   for (const auto& x : rows) BOOST_TEST_CONTEXT(x.answer.substr(0, 60)) {
-      server peer{x.answer};
+      loopback_server peer{x.answer};
       BOOST_TEST(asked(rest, peer.at()) == x.got);
     }
 }
@@ -270,7 +167,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_answer_is_a_failure) {
 BOOST_AUTO_TEST_CASE(a_large_answer_within_the_bounds_is_read_whole) {
   const std::string head = "HTTP/1.1 200 OK\r\nX-Policy: " + std::string(20000, 'p') + "\r\n";
   const std::string body(4 << 20, 'x');
-  server peer{head + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body};
+  loopback_server peer{head + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body};
   rest_io rest{io};
   rest.get(peer.at(), 1, sink());
   const auto got = next();
@@ -313,7 +210,7 @@ BOOST_AUTO_TEST_CASE(the_deadline_is_one_of_the_whole_request) {
   };
   rest_io rest{io, {.timeout = 200ms}};
   for (const auto& talk : {std::function<void(tcp::socket&)>{stay_silent}, {drip_body}}) {
-    server peer{talk};
+    loopback_server peer{talk};
     const auto begin = std::chrono::steady_clock::now();
     BOOST_TEST(asked(rest, peer.at()) == "foreign: no answer within 200 ms");
     const auto took = std::chrono::steady_clock::now() - begin;
@@ -323,7 +220,7 @@ BOOST_AUTO_TEST_CASE(the_deadline_is_one_of_the_whole_request) {
 }
 
 BOOST_AUTO_TEST_CASE(an_answer_in_pieces_is_put_together) {
-  server peer{[](tcp::socket& socket) {
+  loopback_server peer{[](tcp::socket& socket) {
     for (const char c : plain_answer("slowly")) {
       asio::write(socket, asio::buffer(&c, 1));
       std::this_thread::sleep_for(1ms);
@@ -336,8 +233,8 @@ BOOST_AUTO_TEST_CASE(an_answer_in_pieces_is_put_together) {
 BOOST_AUTO_TEST_CASE(so_many_at_a_time_so_many_wait_and_beyond_it_fails) {
   std::mutex gate;
   std::unique_lock closed{gate};
-  server* self = nullptr;
-  server peer{[&](tcp::socket& socket) {
+  loopback_server* self = nullptr;
+  loopback_server peer{[&](tcp::socket& socket) {
     self->question(socket);
     std::lock_guard opened{gate};
     asio::write(socket, asio::buffer(plain_answer("x")));
@@ -373,7 +270,7 @@ BOOST_AUTO_TEST_CASE(failures_make_room_too) {
 }
 
 BOOST_AUTO_TEST_CASE(a_sink_may_ask_for_more) {
-  server peer{plain_answer("x")};
+  loopback_server peer{plain_answer("x")};
   rest_io rest{io, {.at_a_time = 1, .waiting = 1}};
   rest.get(peer.at(), 1, [&](fetched what) {
     rest.get("nonsense", 2, sink());
@@ -386,7 +283,7 @@ BOOST_AUTO_TEST_CASE(a_sink_may_ask_for_more) {
 }
 
 BOOST_AUTO_TEST_CASE(when_it_is_destroyed_no_sink_is_called_any_more_and_nothing_goes_on) {
-  server peer{stay_silent};
+  loopback_server peer{stay_silent};
   auto rest = std::make_unique<rest_io>(io, rest_limits{.at_a_time = 2});
   const auto held = std::make_shared<int>(0); // by the sinks
   const auto asks = [&](const std::string& url) {
@@ -407,7 +304,7 @@ BOOST_AUTO_TEST_CASE(when_it_is_destroyed_no_sink_is_called_any_more_and_nothing
 }
 
 BOOST_AUTO_TEST_CASE(it_may_be_destroyed_at_any_time) {
-  server peer{plain_answer(std::string(100000, 'x'))};
+  loopback_server peer{plain_answer(std::string(100000, 'x'))};
   for (int i = 0; i < 60; ++i) {
     auto rest = std::make_unique<rest_io>(io, rest_limits{.at_a_time = 3});
     for (int n = 0; n < 6; ++n) rest->get(peer.at(), 1, sink());
@@ -428,7 +325,7 @@ BOOST_AUTO_TEST_CASE(it_may_be_destroyed_at_any_time) {
 BOOST_AUTO_TEST_CASE(a_certificate_that_is_trusted_and_named_right_is_accepted) {
   const certificate own{"localhost"};
   const trusted store{own};
-  server peer{own, plain_answer("secret")};
+  loopback_server peer{own, plain_answer("secret")};
   rest_io rest{io};
   BOOST_TEST(asked(rest, peer.at("https://localhost") + "/x") == "200 secret");
   BOOST_TEST(peer.questions().at(0).starts_with("GET /x HTTP/1.1\r\nHost: localhost:"));
@@ -438,20 +335,20 @@ BOOST_AUTO_TEST_CASE(a_certificate_of_nobody_or_of_another_host_is_refused) {
   const certificate own{"localhost"}, another{"localhost"}, elsewhere{"elsewhere.example"};
   {
     const trusted store{another};
-    server peer{own, plain_answer("secret")};
+    loopback_server peer{own, plain_answer("secret")};
     rest_io rest{io};
     BOOST_TEST(asked(rest, peer.at("https://localhost")) == "foreign: TLS: certificate verify failed");
     BOOST_TEST(peer.questions().empty());
   }
   const trusted store{elsewhere};
-  server peer{elsewhere, plain_answer("secret")};
+  loopback_server peer{elsewhere, plain_answer("secret")};
   rest_io rest{io};
   BOOST_TEST(asked(rest, peer.at("https://localhost")) == "foreign: TLS: certificate verify failed");
   BOOST_TEST(peer.questions().empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_server_without_tls_is_no_https_server) {
-  server peer{"HTTP/1.1 200 OK\r\n\r\n"};
+  loopback_server peer{"HTTP/1.1 200 OK\r\n\r\n"};
   rest_io rest{io, {.timeout = 1s}};
   BOOST_TEST(asked(rest, peer.at("https://localhost")).starts_with("foreign: "));
 }

@@ -37,6 +37,7 @@ struct health_fixture : actor_fixture {
   health_settings settings;
   std::map<std::string, part> parts;
   std::vector<watched> everyone;
+  std::vector<entry_fields> entries;     ///< As they go into the stream.
   std::vector<std::string> unresponsive; ///< As the supervisor was told.
   mono_time began = now();
   health_actor sut;
@@ -64,7 +65,15 @@ struct health_fixture : actor_fixture {
               [](health_question) { return health_answer{}; }};
     });
     began = now();
-    sut = spawn(health_behavior, settings, everyone, supervisor, wall());
+    auto notices = spawn([this](notices_actor::pointer) -> notices_actor::behavior_type {
+      return {[](const quality_batch&) {},
+              [this](const notice_batch& batch) {
+                entries.insert(entries.end(), batch.entries->begin(), batch.entries->end());
+              },
+              [](const wake&) {}, [](health_question) { return health_answer{}; }};
+    });
+    sut = spawn(health_behavior, health_options{settings, "a", "1.2.3", wall()}, everyone,
+                health_peers{supervisor, notices});
     settle();
   }
   std::string level() { return ask<health_answer>(sut, health_question{})->facts.at(1).second; }
@@ -105,6 +114,23 @@ BOOST_AUTO_TEST_CASE(the_report_is_that_of_the_last_tick_and_comes_at_once) {
   BOOST_TEST((told.parts[0].name == "a" && told.parts[0].answer.level == health_level::ok));
   BOOST_TEST(
       (told.parts[1].answer.level == health_level::critical && told.parts[1].answer.why == "no answer"));
+}
+
+BOOST_AUTO_TEST_CASE(each_tick_is_one_entry_of_the_stream) {
+  watches("a");
+  watches("b");
+  parts["b"].answers = false;
+  start();
+  wait(35s);
+  BOOST_TEST_REQUIRE(entries.size() == 1u);
+  BOOST_TEST((entries[0] == entry_fields{{"time", "2026-01-05T00:00:35.000Z"},
+                                         {"status", "critical"},
+                                         {"instance", "a"},
+                                         {"version", "1.2.3"},
+                                         {"parts", R"({"a":"ok","b":"critical"})"},
+                                         {"why", "b: no answer"}}));
+  wait(30s);
+  BOOST_TEST(entries.size() == 2u);
 }
 
 BOOST_AUTO_TEST_CASE(a_tick_has_its_time_to_answer_also_when_that_is_as_long_as_the_interval) {

@@ -6,7 +6,7 @@
 
 #include <string>
 
-/// TLS towards an exchange, as both of FEED's edges need it.
+/// TLS towards exchanges and webhooks, as the edges that dial out need it.
 namespace breakwater {
 
 /// TLS 1.2 or newer, OpenSSL's default store of certificates (SSL_CERT_FILE and SSL_CERT_DIR count).

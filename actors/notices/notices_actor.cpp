@@ -1,5 +1,6 @@
-#include "actors/quality/quality_actor.hpp"
+#include "actors/notices/notices_actor.hpp"
 
+#include "actors/notices/marker_entry.hpp"
 #include "actors/support/emit.hpp"
 
 #include <utility>
@@ -18,7 +19,16 @@ constexpr auto redis_answers_within = 15s;
 
 } // namespace
 
-void quality_state::send() {
+void notices_state::add(const std::vector<entry_fields>& entries) {
+  core->add(entries);
+  if (const auto all = core->dropped(); all > dropped_told) {
+    emit(options.name, event::notices_dropped, {{"stream", options.stream}, {"count", all - dropped_told}});
+    dropped_told = all;
+  }
+  send();
+}
+
+void notices_state::send() {
   if (outstanding || core->empty()) return;
   outstanding = true;
   self->request(redis, redis_answers_within, core->next_piece())
@@ -37,7 +47,7 @@ void quality_state::send() {
           });
 }
 
-milliseconds quality_state::wait_after(retry_way how) {
+milliseconds notices_state::wait_after(retry_way how) {
   switch (how) {
   case retry_way::none: return again_after;
   case retry_way::backoff: return refusals.next();
@@ -46,43 +56,41 @@ milliseconds quality_state::wait_after(retry_way how) {
   return slowly_again_after;
 }
 
-void quality_state::pause(const std::string& why, milliseconds wait) {
-  emit(name, event::quality_unwritten, {{"stream", stream}, {"reason", why}, {"count", core->waiting()}});
+void notices_state::pause(const std::string& why, milliseconds wait) {
+  emit(options.name, event::notices_unwritten,
+       {{"stream", options.stream}, {"reason", why}, {"count", core->waiting()}});
   why_not = why;
   outstanding = true;
   wakes.set(self, self->clock().now() + wait);
 }
 
-health_answer quality_state::health() const {
+health_answer notices_state::health() const {
   health_answer answer;
-  answer.facts = {{"stream", stream},
+  answer.facts = {{"stream", options.stream},
                   {"written", std::to_string(core->written())},
                   {"waiting", std::to_string(core->waiting())},
                   {"dropped", std::to_string(core->dropped())},
                   {"refused", std::to_string(core->refused())}};
   if (!why_not.empty()) {
     answer.level = health_level::degraded;
-    answer.why = "quality markers are not written: " + why_not;
+    answer.why = options.stream + " is not written: " + why_not;
   }
   return answer;
 }
 
-quality_actor::behavior_type quality_behavior(self_ptr<quality_actor, quality_state> self,
-                                              quality_options options, redis_actor redis) {
+notices_actor::behavior_type notices_behavior(self_ptr<notices_actor, notices_state> self,
+                                              notices_options options, redis_actor redis) {
   auto& state = self->state;
-  state.stream = options.stream;
-  state.core.emplace(std::move(options.stream), options.maxlen);
+  state.core.emplace(options.stream, options.maxlen);
+  state.options = std::move(options);
   state.redis = std::move(redis);
   return {
       [self](const quality_batch& batch) {
-        auto& mine = self->state;
-        mine.core->add(*batch.markers);
-        if (const auto all = mine.core->dropped(); all > mine.dropped_told) {
-          emit(quality_state::name, event::quality_dropped, {{"count", all - mine.dropped_told}});
-          mine.dropped_told = all;
-        }
-        mine.send();
+        std::vector<entry_fields> entries;
+        for (const auto& marker : *batch.markers) entries.push_back(entry_of(marker));
+        self->state.add(entries);
       },
+      [self](const notice_batch& batch) { self->state.add(*batch.entries); },
       [self](const wake& which) {
         auto& mine = self->state;
         if (!mine.wakes.is_due(which)) return;

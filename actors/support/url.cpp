@@ -1,4 +1,4 @@
-#include "actors/feed/url.hpp"
+#include "actors/support/url.hpp"
 
 #include <algorithm>
 #include <charconv>

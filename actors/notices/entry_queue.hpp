@@ -1,7 +1,7 @@
 #pragma once
 
 #include "actors/support/reply_class.hpp"
-#include "messages/quality.hpp"
+#include "messages/notice.hpp"
 #include "messages/redis.hpp"
 
 #include <cstddef>
@@ -12,21 +12,21 @@
 
 namespace breakwater {
 
-/// Quality markers on their way into a Redis stream, a piece at a time. When Redis is away the newest wait:
-/// old ones help nobody, so they are not spooled. A plain value.
+/// Entries on their way into a Redis stream, a piece at a time. When Redis is away the newest wait: old ones
+/// help nobody, so they are not spooled. A plain value.
 ///
-/// What an unanswered piece became nobody knows, so it goes out again: a marker can stand in the stream
+/// What an unanswered piece became nobody knows, so it goes out again: an entry can stand in the stream
 /// twice.
-class marker_queue {
+class entry_queue {
 public:
-  marker_queue(std::string stream, std::size_t maxlen, std::size_t capacity = 4096);
+  entry_queue(std::string stream, std::size_t maxlen, std::size_t capacity = 4096);
 
-  /// Adds markers, in order; the oldest make room and are counted.
-  void add(const std::vector<quality_marker>& markers);
+  /// Adds entries, in order, each with at least one field; the oldest make room and are counted.
+  void add(const std::vector<entry_fields>& entries);
   [[nodiscard]] bool empty() const noexcept { return waiting_.empty(); }
 
-  static constexpr std::size_t markers_a_piece = 256;
-  /// XADDs of the oldest markers, which wait on until taken() or the next piece. Not while empty.
+  static constexpr std::size_t entries_a_piece = 256;
+  /// XADDs of the oldest entries, which wait on until taken() or the next piece. Not while empty.
   [[nodiscard]] redis_commands next_piece();
   struct outcome {
     std::string refusal;               ///< The first; empty: all were taken.
@@ -46,8 +46,8 @@ public:
 private:
   std::string stream_, maxlen_;
   std::size_t capacity_;
-  std::deque<quality_marker> waiting_; ///< The oldest first.
-  std::size_t in_piece_ = 0;           ///< Of these, at the front.
+  std::deque<entry_fields> waiting_; ///< The oldest first.
+  std::size_t in_piece_ = 0;         ///< Of these, at the front.
   std::uint64_t written_ = 0, dropped_ = 0, refused_ = 0;
 };
 

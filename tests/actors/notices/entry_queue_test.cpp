@@ -1,17 +1,15 @@
-#include "actors/quality/marker_queue.hpp"
+#include "actors/notices/entry_queue.hpp"
+
+#include "actors/notices/marker_entry.hpp"
 
 #include <boost/test/unit_test.hpp>
 
 namespace breakwater {
 namespace {
 
-quality_marker marker(const std::string& symbol) {
-  return {exchange::okx,
-          symbol,
-          quality_kind::gap,
-          wall_time_from_ms(1767571200000),
-          wall_time_from_ms(1767571260000),
-          "its close never came"};
+entry_fields marker(const std::string& symbol) {
+  return entry_of({exchange::okx, symbol, quality_kind::gap, wall_time_from_ms(1767571200000),
+                   wall_time_from_ms(1767571260000), "its close never came"});
 }
 
 redis_reply reply(redis_reply::kind what, std::string text = {}) {
@@ -22,10 +20,10 @@ redis_reply reply(redis_reply::kind what, std::string text = {}) {
 }
 const auto stored = reply(redis_reply::kind::text, "1-0");
 
-BOOST_AUTO_TEST_SUITE(marker_queue_suite)
+BOOST_AUTO_TEST_SUITE(entry_queue_suite)
 
 BOOST_AUTO_TEST_CASE(a_marker_is_one_bounded_xadd) {
-  marker_queue sut{"q", 10000};
+  entry_queue sut{"q", 10000};
   BOOST_TEST(sut.empty());
   sut.add({marker("BTCUSDT")});
   const auto piece = sut.next_piece();
@@ -42,8 +40,8 @@ BOOST_AUTO_TEST_CASE(a_marker_is_one_bounded_xadd) {
 }
 
 BOOST_AUTO_TEST_CASE(pieces_are_bounded_and_wait_until_they_are_answered) {
-  marker_queue sut{"q", 10};
-  sut.add(std::vector<quality_marker>(300, marker("A")));
+  entry_queue sut{"q", 10};
+  sut.add(std::vector<entry_fields>(300, marker("A")));
   BOOST_TEST(sut.next_piece().count == 256u);
   sut.not_taken();
   BOOST_TEST(sut.waiting() == 300u);
@@ -53,7 +51,7 @@ BOOST_AUTO_TEST_CASE(pieces_are_bounded_and_wait_until_they_are_answered) {
 }
 
 BOOST_AUTO_TEST_CASE(the_oldest_make_room_also_those_under_way) {
-  marker_queue sut{"q", 10, 3};
+  entry_queue sut{"q", 10, 3};
   sut.add({marker("A"), marker("B"), marker("C")});
   BOOST_TEST(sut.next_piece().count == 3u);
   sut.add({marker("D"), marker("E")});
@@ -84,7 +82,7 @@ BOOST_AUTO_TEST_CASE(what_would_be_refused_again_is_dropped_and_the_rest_waits_o
       {{wrong_type, forbidden, full}, "WRONGTYPE Operation against a key", retry_way::slowly, "B", 0, 1, 2},
   };
   for (const auto& r : rows) BOOST_TEST_CONTEXT(r.refusal << " next " << r.next) {
-      marker_queue sut{"q", 10};
+      entry_queue sut{"q", 10};
       sut.add({marker("A"), marker("B"), marker("C")});
       (void)sut.next_piece();
       const auto out = sut.taken(r.replies);
@@ -101,7 +99,7 @@ BOOST_AUTO_TEST_CASE(what_would_be_refused_again_is_dropped_and_the_rest_waits_o
 }
 
 BOOST_AUTO_TEST_CASE(what_was_refused_for_now_makes_room_like_any_other) {
-  marker_queue sut{"q", 10, 3};
+  entry_queue sut{"q", 10, 3};
   sut.add({marker("A"), marker("B"), marker("C")});
   (void)sut.next_piece();
   sut.add({marker("D")});

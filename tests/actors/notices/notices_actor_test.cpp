@@ -1,16 +1,16 @@
-#include "actors/quality/quality_actor.hpp"
+#include "actors/notices/notices_actor.hpp"
 #include "tests/support/actor_fixture.hpp"
 #include "tests/support/scripted_redis.hpp"
 
 namespace breakwater::test {
 namespace {
 
-struct quality_fixture : actor_fixture {
+struct notices_fixture : actor_fixture {
   scripted_redis script;
   redis_actor redis = spawn(scripted_redis_behavior, &script);
-  quality_actor sut = spawn(quality_behavior, quality_options{"q", 100}, redis);
+  notices_actor sut = spawn(notices_behavior, notices_options{"quality", "q", 100}, redis);
 
-  ~quality_fixture() { end_actors(); }
+  ~notices_fixture() { end_actors(); }
 
   void comes(const std::string& symbol) {
     quality_marker marker;
@@ -25,7 +25,7 @@ struct quality_fixture : actor_fixture {
   }
 };
 
-BOOST_FIXTURE_TEST_SUITE(quality_actor_suite, quality_fixture)
+BOOST_FIXTURE_TEST_SUITE(notices_actor_suite, notices_fixture)
 
 BOOST_AUTO_TEST_CASE(markers_go_out_as_they_come) {
   comes("BTCUSDT");
@@ -36,12 +36,22 @@ BOOST_AUTO_TEST_CASE(markers_go_out_as_they_come) {
   BOOST_TEST((health().level == health_level::ok));
 }
 
+BOOST_AUTO_TEST_CASE(other_entries_go_out_as_they_are) {
+  caf::anon_send(sut, notice_batch{std::make_shared<const std::vector<entry_fields>>(
+                          std::vector<entry_fields>{{{"status", "ok"}, {"why", ""}}})});
+  settle();
+  BOOST_TEST(script.sent.size() == 1u);
+  BOOST_TEST(script.sent.back() ==
+             "*10\r\n$4\r\nXADD\r\n$1\r\nq\r\n$6\r\nMAXLEN\r\n$1\r\n~\r\n$3\r\n100\r\n$1\r\n*\r\n"
+             "$6\r\nstatus\r\n$2\r\nok\r\n$3\r\nwhy\r\n$0\r\n\r\n");
+}
+
 BOOST_AUTO_TEST_CASE(while_redis_is_away_they_wait_and_are_tried_each_second) {
   script.away = true;
   comes("BTCUSDT");
   comes("ETHUSDT");
   BOOST_TEST(script.sent.size() == 1u);
-  BOOST_TEST(health().why == "quality markers are not written: not connected");
+  BOOST_TEST(health().why == "q is not written: not connected");
   wait(1s);
   BOOST_TEST(script.sent.size() == 2u);
   script.away = false;
@@ -71,7 +81,7 @@ BOOST_AUTO_TEST_CASE(what_redis_refuses_for_now_is_tried_again_ever_more_seldom)
   wait(60s);
   BOOST_TEST(script.sent.size() >= 5u); // after 1, 2, 4, 8, 16 and 30 s, give or take 20 %
   BOOST_TEST(script.sent.size() <= 7u);
-  BOOST_TEST(health().why == "quality markers are not written: OOM command not allowed");
+  BOOST_TEST(health().why == "q is not written: OOM command not allowed");
   wait(2min);
   BOOST_TEST((health().level == health_level::ok));
   BOOST_TEST(was_sent("BTCUSDT"));
