@@ -60,17 +60,19 @@ void bridge_state::tell(event what, fields details) const {
 
 void bridge_state::start() {
   begin_at.reset();
+  ask_again_at.reset();
   if (!peers.breaker) return adopt_latest();
   // It tells its moves; how it stands has to be asked.
   self->request(peers.breaker, breaker_answers_within, breaker_question{})
       .then(
           [this](const breaker_report& told) {
-            const bool open = told.phase == breaker_phase::open || told.phase == breaker_phase::forced_open;
-            if (open && told.mode == to_string(breaker_mode::enforce)) withdrawal_due = true;
+            if (told.phase != breaker_phase::closed)
+              turn({told.phase, told.mode == to_string(breaker_mode::enforce)});
             adopt_latest();
           },
           [this](const caf::error& error) {
-            pause("the breaker does not answer: " + to_failure(error).detail);
+            breaker_is_silent(error);
+            adopt_latest();
           });
 }
 
@@ -109,6 +111,10 @@ void bridge_state::adopt_latest() {
 }
 
 void bridge_state::read() {
+  if (ask_again_at && *ask_again_at <= self->clock().now()) {
+    reader->start_over();
+    return start();
+  }
   const auto commands = reader->next(self->clock().now());
   self->request(peers.redis, redis_answers_within + commands.blocks_for, commands)
       .then(
@@ -144,8 +150,7 @@ void bridge_state::take(group_reader::found found) {
   }
   if (batch.empty() && bodiless.empty()) {
     // An answer of Redis that needed nothing done.
-    if (std::exchange(why_not, {}) != "") tell(event::bridge_reads_on);
-    human_needed = false;
+    reads_on();
     return read();
   }
   ask_prices(std::move(symbols));
@@ -169,6 +174,8 @@ void bridge_state::ask_prices(std::vector<std::string> symbols) {
 }
 
 void bridge_state::ask_leave(std::size_t next) {
+  if (next == 0) leave_as_of = openings;
+  if (ask_again_at) return go_without_leave(next);
   while (next < batch.size() && !batch[next].judged.valid()) ++next;
   if (next == batch.size()) return finish();
   auto& one = batch[next];
@@ -182,10 +189,36 @@ void bridge_state::ask_leave(std::size_t next) {
             batch[next].leave = leave;
             ask_leave(next + 1);
           },
-          [this](const caf::error& error) {
-            give_back(0);
-            pause("the breaker does not answer: " + to_failure(error).detail);
+          [this, next](const caf::error& error) {
+            breaker_is_silent(error);
+            go_without_leave(next);
           });
+}
+
+/// A breaker must never stop a position from being closed, neither by what it says nor by saying nothing.
+void bridge_state::go_without_leave(std::size_t from) {
+  for (auto i = from; i < batch.size(); ++i) {
+    auto& one = batch[i];
+    one.leave.granted = one.judged.reduces_risk;
+    one.waits = one.judged.valid() && !one.judged.reduces_risk;
+  }
+  std::erase_if(batch, [](const passage& one) { return one.waits; });
+  if (batch.empty() && bodiless.empty()) return read();
+  finish();
+}
+
+void bridge_state::breaker_is_silent(const caf::error& error) {
+  const auto why =
+      "the breaker does not answer, and only what reduces risk passes: " + to_failure(error).detail;
+  if (std::exchange(why_not, why) != why) tell(event::bridge_waits, {{"reason", why}});
+  human_needed = false;
+  ask_again_at = self->clock().now() + again_after;
+}
+
+void bridge_state::reads_on() {
+  if (ask_again_at) return;
+  if (std::exchange(why_not, {}) != "") tell(event::bridge_reads_on);
+  human_needed = false;
 }
 
 void bridge_state::give_back(std::size_t from) {
@@ -196,8 +229,18 @@ void bridge_state::give_back(std::size_t from) {
 }
 
 void bridge_state::finish() {
+  if (leave_as_of != openings) {
+    // The circuit opened after the first leave was given. The withdrawal is on its way: what is finished now
+    // comes behind it, and must not add risk.
+    give_back(0);
+    for (auto& one : batch) one.leave = {};
+    return ask_leave(0);
+  }
   std::vector<ending> endings;
-  for (const auto& one : batch) endings.push_back(one.to_ending());
+  for (auto& one : batch) {
+    rules->judge_age(one.judged, options.clock()); // it may have waited for price and leave
+    endings.push_back(one.to_ending());
+  }
   finishing = true;
   self->request(peers.redis, redis_answers_within,
                 finish_commands(options.route, options.consumer, endings, bodiless))
@@ -209,6 +252,7 @@ void bridge_state::finish() {
           [this](const caf::error& error) {
             finishing = false;
             give_back(0); // what was finished all the same answers "gone" the next time
+            withdraw();
             pause(to_failure(error).detail);
           });
 }
@@ -232,8 +276,7 @@ void bridge_state::on_finished(const std::vector<redis_reply>& replies) {
     return pause(refusal, meaning_of(classify_error(refusal)).retry != retry_way::backoff);
   batch.clear();
   bodiless.clear();
-  if (std::exchange(why_not, {}) != "") tell(event::bridge_reads_on);
-  human_needed = false;
+  reads_on();
   read();
 }
 
@@ -268,14 +311,23 @@ void bridge_state::account(const passage& what, ended how) {
   case ended::gone: ++counts.gone; break;
   }
   if (how != ended::gone) last_id = id;
-  const bool asked = peers.breaker && what.judged.valid();
+  const bool asked = peers.breaker && (what.judged.valid() || what.leave.number != 0);
   if (asked) caf::anon_send(peers.breaker, gate_outcome{what.leave.number, outcome});
 }
 
+void bridge_state::turn(const breaker_turned& turned) {
+  // Half-open, what was to be withdrawn still is: Redis may have been away since.
+  if (turned.phase == breaker_phase::half_open) return;
+  withdrawal_due = turned.phase != breaker_phase::closed && turned.holds_back;
+  if (!withdrawal_due) return;
+  ++openings;
+  withdraw();
+}
+
 void bridge_state::withdraw() {
-  if (!withdrawal_due || finishing || withdrawing || options.route.latest_key.empty()) return;
+  // What stood in the key before has to be among ours first, or it would stay.
+  if (!withdrawal_due || finishing || withdrawing || !adopted || options.route.latest_key.empty()) return;
   withdrawing = true;
-  withdraw_at.reset();
   const auto again = [this](const std::string& why) {
     withdrawing = false;
     tell(event::bridge_withdrawal_waits, {{"key", options.route.latest_key}, {"reason", why}});
@@ -283,11 +335,13 @@ void bridge_state::withdraw() {
   };
   self->request(peers.redis, redis_answers_within, withdraw_commands(options.route))
       .then(
-          [this, again](const redis_replies& answer) {
+          [this, again, as_of = openings](const redis_replies& answer) {
             const auto& reply = answer.replies->front();
             if (reply.what == redis_reply::kind::error) return again(reply.text);
-            withdrawing = withdrawal_due = false;
+            withdrawing = false;
             tell(event::bridge_withdrew, {{"key", options.route.latest_key}, {"count", reply.integer}});
+            if (as_of != openings) return withdraw(); // it opened once more meanwhile
+            withdrawal_due = false;
           },
           [again](const caf::error& error) { again(to_failure(error).detail); });
 }
@@ -298,6 +352,7 @@ void bridge_state::pause(const std::string& why, bool for_a_human) {
   human_needed = for_a_human;
   batch.clear();
   bodiless.clear();
+  ask_again_at.reset();
   reader->start_over();
   begin_at =
       self->clock().now() + (for_a_human ? milliseconds{slowly_again_after} : milliseconds{again_after});
@@ -345,17 +400,15 @@ bridge_actor::behavior_type bridge_behavior(self_ptr<bridge_actor, bridge_state>
   state.peers = std::move(peers);
   state.start();
   return {
-      [self](const breaker_turned& turned) {
-        auto& mine = self->state;
-        const bool open = turned.phase == breaker_phase::open || turned.phase == breaker_phase::forced_open;
-        mine.withdrawal_due = open && turned.holds_back;
-        mine.withdraw();
-      },
+      [self](const breaker_turned& turned) { self->state.turn(turned); },
       [self](const wake& which) {
         auto& mine = self->state;
         if (!mine.wakes.is_due(which)) return;
         const auto now = self->clock().now();
-        if (mine.withdraw_at && *mine.withdraw_at <= now) mine.withdraw();
+        if (mine.withdraw_at && *mine.withdraw_at <= now) {
+          mine.withdraw_at.reset(); // also when none is due any more, or this would be woken without end
+          mine.withdraw();
+        }
         if (mine.begin_at && *mine.begin_at <= now) mine.start();
         mine.wakes.set(self, mine.withdraw_at);
         mine.wakes.set(self, mine.begin_at);

@@ -41,6 +41,7 @@ struct bridge_state {
     group_reader::entry entry;
     judged_event judged;
     permit leave;
+    bool waits = false; ///< It adds risk, and the breaker does not answer.
     [[nodiscard]] ending to_ending() const;
   };
   struct tally {
@@ -56,10 +57,14 @@ struct bridge_state {
   void take(group_reader::found found);
   void ask_prices(std::vector<std::string> symbols);
   void ask_leave(std::size_t next);
+  void go_without_leave(std::size_t from);
   void finish();
   void on_finished(const std::vector<redis_reply>& replies);
   void account(const passage& what, ended how);
+  void turn(const breaker_turned& turned);
   void withdraw();
+  void breaker_is_silent(const caf::error& error);
+  void reads_on();
   void pause(const std::string& why, bool for_a_human = false);
   void give_back(std::size_t from);
   void tell(event what, fields details = {}) const;
@@ -77,12 +82,17 @@ struct bridge_state {
   bool withdrawal_due = false;    ///< What adds risk has to go from latest_key.
   bool finishing = false;         ///< Its outputs are on their way: a withdrawal comes behind them.
   bool withdrawing = false;
+  std::uint64_t openings = 0;    ///< How often the circuit opened since this bridge began.
+  std::uint64_t leave_as_of = 0; ///< `openings` when the batch began to ask for leave.
   tally counts;
   std::optional<wall_time> last_delivered_at;
   std::string last_id; ///< Of the newest entry that was finished.
   std::string why_not; ///< Why nothing is read or finished; empty: it is.
   bool human_needed = false;
   std::optional<mono_time> begin_at, withdraw_at;
+  /// Set while the breaker does not answer: when it is asked again, and what waits is read again. Until then
+  /// what reduces risk passes without leave, and what adds risk stays pending in Redis.
+  std::optional<mono_time> ask_again_at;
   timer wakes;
 };
 

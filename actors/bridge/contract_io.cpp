@@ -10,9 +10,11 @@
 #include <valijson/validation_results.hpp>
 #include <valijson/validator.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <set>
 #include <sstream>
 
 namespace breakwater {
@@ -21,17 +23,47 @@ namespace {
 using nlohmann::json;
 using valijson::adapters::NlohmannJsonAdapter;
 
+/// Longest text that is held against a pattern. The standard library's regular expressions recurse with each
+/// character, and some hundred kilobytes of a pattern like (a|b)* end the process.
+constexpr std::size_t longest_matched = 4096;
+
+bool has_pattern(const json& schema) {
+  for (const auto& [key, value] : schema.items())
+    if (key == "pattern" || key == "patternProperties" || (value.is_structured() && has_pattern(value)))
+      return true;
+  return false;
+}
+
+/// Of all texts and names in a value.
+std::size_t longest_text(const json& value) {
+  if (value.is_string()) return value.get_ref<const std::string&>().size();
+  std::size_t longest = 0;
+  if (!value.is_structured()) return longest;
+  for (const auto& [key, below] : value.items())
+    longest = std::max({longest, value.is_object() ? key.size() : 0, longest_text(below)});
+  return longest;
+}
+
 class json_schema final : public contract_port {
 public:
   /// Throws what valijson throws at a schema it cannot use.
   explicit json_schema(json document) : document_(std::move(document)) {
     valijson::SchemaParser parser{valijson::SchemaParser::kDraft7};
     parser.populateSchema(NlohmannJsonAdapter{document_}, schema_);
+    auto others = document_;
+    const auto properties = document_.value("properties", json::object());
+    for (const auto& [name, member] : properties.items())
+      if (has_pattern(member)) matched_.insert(name);
+    others.erase("properties");
+    any_may_be_matched_ = has_pattern(others);
   }
 
   const json& schema() const override { return document_; }
 
   std::string problem(const json& event) const override {
+    for (const auto& [name, value] : event.items())
+      if ((any_may_be_matched_ || matched_.contains(name)) && longest_text(value) > longest_matched)
+        return name + ": longer than " + std::to_string(longest_matched) + " bytes";
     valijson::Validator validator{valijson::Validator::kStrongTypes};
     valijson::ValidationResults found;
     if (validator.validate(schema_, NlohmannJsonAdapter{event}, &found)) return {};
@@ -45,6 +77,8 @@ public:
 
 private:
   json document_;
+  std::set<std::string> matched_;   ///< Members with a pattern.
+  bool any_may_be_matched_ = false; ///< There are patterns elsewhere.
   valijson::Schema schema_;
 };
 

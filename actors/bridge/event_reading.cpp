@@ -31,7 +31,8 @@ bool is_never_text(const json& schema, const std::string& name) {
 json flat(const stream_fields& fields, const json& schema) {
   auto event = json::object();
   for (const auto& [name, text] : fields) {
-    auto value = is_never_text(schema, name) ? json::parse(text, nullptr, false) : json(text);
+    const bool is_json = is_never_text(schema, name) && !nests_too_deep(text);
+    auto value = is_json ? json::parse(text, nullptr, false) : json(text);
     event[name] = value.is_discarded() ? json(text) : std::move(value); // the contract will refuse it
   }
   return event;
@@ -49,11 +50,33 @@ bool can_be_written(const json& event) {
 
 } // namespace
 
+bool nests_too_deep(std::string_view text) noexcept {
+  std::size_t depth = 0;
+  bool in_text = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_text) {
+      if (c == '\\') ++i;
+      in_text = c != '"';
+    } else if (c == '"') {
+      in_text = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > deepest_nesting) return true;
+    } else if ((c == ']' || c == '}') && depth > 0) {
+      --depth;
+    }
+  }
+  return false;
+}
+
 result<event_in_entry> read_event(const stream_fields& fields, const json& schema) {
   event_in_entry read;
   const std::string* text = nullptr;
   for (const auto* name : {"payload", "data"})
     if (text = find(fields, name); text != nullptr) {
+      if (nests_too_deep(*text))
+        return malformed(std::string{name} + " nests deeper than " + std::to_string(deepest_nesting) +
+                         " levels");
       read.event = json::parse(*text, nullptr, false);
       if (read.event.is_discarded()) return malformed(std::string{name} + " is no JSON");
       if (!read.event.is_object())

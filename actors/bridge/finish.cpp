@@ -12,22 +12,45 @@ namespace {
 /// KEYS: stream, checkpoint, seen, latest, entries, to, dead, blocked; one that is not used is the stream.
 /// ARGV: group, consumer, id, verdict, reason, text, duplicate within (s; 0: not looked at), maxlen, keep (0:
 /// no latest), 1 if there is `to`, then the entry's fields. A script is not rolled back when a command of it
-/// fails, so whatever could fail is looked at before the first write. Redis itself refuses the first write or
-/// none when it is out of memory, read-only or cannot persist.
+/// fails, so whatever could fail is looked at before the first write: what the keys hold, and what the ACL
+/// allows (Redis 7). Only what this entry needs is looked at: a broken <from>.blocked stops no CLOSE. Redis
+/// itself refuses the first write or none when it is out of memory, read-only or cannot persist.
 constexpr std::string_view finish_script = R"lua(
 local stream, checkpoint, seen, latest, entries, copy, dead, blocked = unpack(KEYS)
 local group, consumer, id, verdict, reason, text, within, maxlen, keep, copies = unpack(ARGV, 1, 10)
 if #redis.call('XPENDING', stream, group, id, id, 1, consumer) == 0 then return 'gone' end
 
-local needs = {{seen, 'string', within ~= '0'}, {latest, 'string', keep ~= '0'}, {entries, 'list', keep ~= '0'},
-               {copy, 'stream', copies == '1'}, {dead, 'stream', true}, {blocked, 'stream', true},
-               {checkpoint, 'string', true}}
-for _, need in ipairs(needs) do
-  local is = redis.call('TYPE', need[1])['ok']
-  if need[3] and is ~= 'none' and is ~= need[2] then
-    return redis.error_reply('WRONGTYPE ' .. need[1] .. ' holds a ' .. is .. ' and should hold a ' .. need[2])
+local problem
+local function need(is_used, key, kind, ...)
+  if not is_used or problem then return end
+  local is = redis.call('TYPE', key)['ok']
+  if is ~= 'none' and is ~= kind then
+    problem = 'WRONGTYPE ' .. key .. ' holds a ' .. is .. ' and should hold a ' .. kind
+  end
+  for _, command in ipairs({...}) do
+    if redis.acl_check_cmd and not redis.acl_check_cmd(command[1], key, unpack(command, 2)) then
+      problem = 'NOPERM the bridge needs ' .. command[1] .. ' on ' .. key .. ', and the ACL does not allow it'
+    end
   end
 end
+local valid = verdict == 'valid'
+local looks_for_twin = valid and within ~= '0'
+need(true, stream, 'stream', {'XACK', group, id})
+need(true, checkpoint, 'string', {'GET'}, {'SET', id})
+need(looks_for_twin, seen, 'string', {'GET'}, {'SET', id})
+need(valid and copies == '1', copy, 'stream', {'XADD', '*', 'a', 'b'})
+need(valid and keep ~= '0', entries, 'list', {'RPUSH', 'a'}, {'LTRIM', '0', '1'}, {'LRANGE', '0', '1'})
+need(valid and keep ~= '0', latest, 'string', {'SET', 'a'})
+need(verdict == 'invalid' or looks_for_twin, dead, 'stream', {'XADD', '*', 'a', 'b'})
+need(verdict == 'held_back', blocked, 'stream', {'XADD', '*', 'a', 'b'})
+if problem then return redis.error_reply(problem) end
+
+local function parts(of)
+  local ms, number = string.match(of, '^(%d+)-(%d+)$')
+  return tonumber(ms) or 0, tonumber(number) or 0
+end
+local ms, number = parts(id)
+local before_ms, before_number = parts(redis.call('GET', checkpoint) or '')
 
 local function add(key, ...)
   local command = {'XADD', key, 'MAXLEN', '~', maxlen, '*'}
@@ -36,7 +59,7 @@ local function add(key, ...)
   redis.call(unpack(command))
 end
 
-if verdict == 'valid' and within ~= '0' and not redis.call('SET', seen, id, 'NX', 'EX', within) then
+if looks_for_twin and not redis.call('SET', seen, id, 'NX', 'EX', within) then
   local first = redis.call('GET', seen)
   if first ~= id then
     verdict = 'duplicate'
@@ -58,18 +81,19 @@ else
   add(dead, 'error', reason, 'source_id', id)
 end
 
-local function number(of, pattern) return tonumber(string.match(of, pattern)) end
-local before = redis.call('GET', checkpoint) or '0-0'
-local ms, before_ms = number(id, '^(%d+)'), number(before, '^(%d+)')
-if ms > before_ms or (ms == before_ms and number(id, '(%d+)$') > number(before, '(%d+)$')) then
-  redis.call('SET', checkpoint, id)
-end
+if ms > before_ms or (ms == before_ms and number > before_number) then redis.call('SET', checkpoint, id) end
 redis.call('XACK', stream, group, id)
 return verdict
 )lua";
 
-/// KEYS: latest, entries.
+/// KEYS: latest, entries. Like the above it writes all or nothing.
 constexpr std::string_view withdraw_script = R"lua(
+for _, command in ipairs({{'DEL', KEYS[2]}, {'RPUSH', KEYS[2], 'a'}, {'SET', KEYS[1], 'a'}}) do
+  if redis.acl_check_cmd and not redis.acl_check_cmd(unpack(command)) then
+    return redis.error_reply('NOPERM the bridge needs ' .. command[1] .. ' on ' .. command[2] ..
+                             ', and the ACL does not allow it')
+  end
+end
 local kept, gone = {}, 0
 for _, text in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do
   if string.sub(text, 1, 1) == '-' then kept[#kept + 1] = text else gone = gone + 1 end
@@ -197,6 +221,7 @@ redis_commands look_at_latest(const bridge_settings& route) {
 std::optional<redis_commands> adopt_commands(const bridge_settings& route, const intent_rules& rules,
                                              const std::vector<redis_reply>& replies) {
   if (replies[0].integer != 0 || replies[1].what != redis_reply::kind::text) return std::nullopt;
+  if (nests_too_deep(replies[1].text)) return std::nullopt;
   const auto events = nlohmann::json::parse(replies[1].text, nullptr, false);
   if (!events.is_array() || events.empty()) return std::nullopt;
   std::vector<std::string> arguments{"EVAL",           std::string{adopt_script},     "2",

@@ -92,6 +92,12 @@ judged_event intent_rules::judge(const stream_fields& fields, wall_time now) con
   return what;
 }
 
+void intent_rules::judge_age(judged_event& what, wall_time now) const {
+  if (!age_ || !what.valid()) return;
+  // Its time was read before, so it can be read.
+  if (const auto at = parse_event_time(what.event["timestamp"])) what.problem = age_problem(what, *at, now);
+}
+
 std::string intent_rules::age_problem(judged_event& what, wall_time at, wall_time now) const {
   if (at > now + ahead_allowed)
     return "timestamp: " + seconds_of(at - now) + " ahead of our clock; up to " + seconds_of(ahead_allowed) +

@@ -48,6 +48,8 @@ public:
   [[nodiscard]] judged_event judge(const stream_fields& fields, wall_time now) const;
   /// The second look, at one that is valid so far: its prices against the live one, if there is one.
   void judge_prices(judged_event& what, const std::optional<live_price>& live, wall_time now) const;
+  /// The last look, at one that is valid so far and may have waited for leave: its age, anew.
+  void judge_age(judged_event& what, wall_time now) const;
   /// Its action is one of those that always pass, or `reduce_only` (`reduceOnly`) is true.
   [[nodiscard]] bool reduces_risk(const nlohmann::json& event) const;
 

@@ -15,6 +15,8 @@ struct breaker_fixture : actor_fixture {
   caf::typed_response_promise<audit_written> unanswered;
   std::shared_ptr<fake_breaker_store> store = std::make_shared<fake_breaker_store>();
   audit_actor audit;
+  std::vector<breaker_turned> turns; ///< What the bridge was told.
+  bridge_actor bridge;
   breaker_actor sut;
 
   breaker_fixture() {
@@ -40,13 +42,17 @@ struct breaker_fixture : actor_fixture {
               [](const audit_tail_request&) { return audit_tail{}; },
               [](const health_question&) { return health_answer{}; }};
     });
+    bridge = spawn([this](bridge_actor::pointer) -> bridge_actor::behavior_type {
+      return {[this](const breaker_turned& turned) { turns.push_back(turned); }, [](const wake&) {},
+              [](const health_question&) { return health_answer{}; }};
+    });
     starts();
   }
   ~breaker_fixture() { end_actors(); }
 
   void starts(breaker_settings settings = {}) {
     sut = spawn(breaker_behavior, breaker_options{"redis", settings, wall()}, audit,
-                std::vector<bridge_actor>{}, store);
+                std::vector<bridge_actor>{bridge}, store);
   }
   void begins_again() {
     caf::anon_send_exit(sut, caf::exit_reason::kill);
@@ -59,6 +65,20 @@ struct breaker_fixture : actor_fixture {
   }
   breaker_order_answer forces_open() {
     return *ask<breaker_order_answer>(sut, breaker_force_open{"maintenance", "alice", "127.0.0.1:9"});
+  }
+  /// What the bridge was told since it was last asked: "OPEN holds back, HALF_OPEN".
+  std::string told() {
+    settle();
+    std::string all;
+    for (const auto& turn : std::exchange(turns, {}))
+      all += (all.empty() ? "" : ", ") + std::string{to_string(turn.phase)} +
+             (turn.holds_back ? " holds back" : "");
+    return all;
+  }
+  permit gate(bool reduces_risk) { return *ask<permit>(sut, gate_request{reduces_risk}); }
+  void became(const permit& leave, gate_outcome::what how) {
+    caf::anon_send(sut, gate_outcome{leave.number, how});
+    settle();
   }
   static std::string detail(const audit_record& record, const std::string& key) {
     for (const auto& [name, value] : record.details)
@@ -95,6 +115,68 @@ BOOST_FIXTURE_TEST_CASE(goes_half_open_by_itself_when_nobody_asks, breaker_fixtu
   wait(60s);
   BOOST_REQUIRE(audited.size() == 2u);
   BOOST_TEST(audited[1].details[2].second == "HALF_OPEN");
+}
+
+BOOST_FIXTURE_TEST_CASE(bridges_are_told_of_every_move, breaker_fixture) {
+  BOOST_TEST(told() == ""); // it begins closed
+  for (int i = 0; i < 4; ++i) fails();
+  BOOST_TEST(told() == "");
+  fails();
+  BOOST_TEST(told() == "OPEN holds back");
+  wait(60s); // nobody asks
+  BOOST_TEST(told() == "HALF_OPEN");
+  fails();
+  BOOST_TEST(told() == "OPEN holds back");
+  wait(2min);
+  succeeds(0);
+  BOOST_TEST(told() == "HALF_OPEN, CLOSED");
+  forces_open();
+  BOOST_TEST(told() == "FORCED_OPEN holds back");
+  resets(true);
+  BOOST_TEST(told() == "CLOSED");
+  resets(true); // no move
+  BOOST_TEST(told() == "");
+}
+
+BOOST_FIXTURE_TEST_CASE(bridges_are_told_where_it_stands_when_it_begins_not_closed, breaker_fixture) {
+  begins_again();
+  BOOST_TEST(told() == "");
+  given_an_open_breaker();
+  told();
+  begins_again();
+  BOOST_TEST(told() == "OPEN holds back");
+  wait(60s);
+  told();
+  begins_again();
+  BOOST_TEST(told() == "HALF_OPEN");
+  forces_open();
+  told();
+  begins_again();
+  BOOST_TEST(told() == "FORCED_OPEN holds back");
+}
+
+BOOST_FIXTURE_TEST_CASE(observing_it_tells_bridges_to_hold_nothing_back, breaker_fixture) {
+  breaker_settings observing;
+  observing.mode = breaker_mode::observe;
+  starts(observing);
+  given_an_open_breaker();
+  BOOST_TEST(told() == "OPEN");
+  BOOST_TEST(gate(false).granted);
+}
+
+BOOST_FIXTURE_TEST_CASE(what_became_of_intents_survives_a_restart, breaker_fixture) {
+  using enum gate_outcome::what;
+  became(gate(false), passed);
+  became(gate(false), unused);
+  given_an_open_breaker();
+  const auto refused = gate(false);
+  BOOST_TEST(!refused.granted);
+  became(refused, held);
+  became(gate(true), passed);
+  begins_again();
+  const auto seen = report().statistics;
+  BOOST_TEST(seen.allowed == 2u);
+  BOOST_TEST(seen.blocked == 1u);
 }
 
 BOOST_FIXTURE_TEST_CASE(audits_every_move, breaker_fixture) {

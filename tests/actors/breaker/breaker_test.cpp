@@ -16,6 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using enum breaker_phase;
+using enum gate_outcome::what;
 
 constexpr mono_time start{1000h};
 
@@ -34,6 +35,8 @@ struct rig {
   void succeeds(std::uint64_t permit) { sut.record({permit, true, "", true}, at()); }
   void fails(std::uint64_t permit) { sut.record({permit, false, "transport: reset", true}, at()); }
   void returns(std::uint64_t permit) { sut.record({permit, false, "", false}, at()); }
+  permit gate(bool reduces_risk) { return sut.gate({reduces_risk}, at()); }
+  void became(const permit& leave, gate_outcome::what how) { sut.gated({leave.number, how}, at()); }
   void call_fails() { fails(ask().number); }
   void call_succeeds() { succeeds(ask().number); }
   void opens() {
@@ -449,6 +452,121 @@ BOOST_AUTO_TEST_CASE(a_long_reason_is_cut) {
   rig r;
   for (int i = 0; i < 5; ++i) r.sut.record({0, false, std::string(100000, 'x'), true}, r.at());
   BOOST_TEST(r.sut.report(r.at()).trigger.size() == breaker::max_reason);
+}
+
+BOOST_AUTO_TEST_CASE(who_passes_the_gate) {
+  using enum breaker_mode;
+  enum class stands { closed, open, half_open, probed, forced_open };
+  struct row {
+    breaker_mode mode;
+    stands where;
+    bool reduces_risk, granted;
+    std::size_t probes_out;
+    std::uint64_t would_block;
+    std::string why;
+  };
+  constexpr bool adds = false, reduces = true;
+  const std::vector<row> table{
+      {enforce, stands::closed, adds, true, 0, 0, ""},
+      {enforce, stands::closed, reduces, true, 0, 0, ""},
+      {enforce, stands::open, adds, false, 0, 0, "circuit OPEN: transport: reset"},
+      {enforce, stands::open, reduces, true, 0, 0, ""},
+      {enforce, stands::half_open, adds, true, 1, 0, ""},
+      {enforce, stands::half_open, reduces, true, 0, 0, ""}, // and is no probe
+      {enforce, stands::probed, adds, false, 1, 0, "circuit HALF_OPEN: its probes are under way"},
+      {enforce, stands::probed, reduces, true, 1, 0, ""},
+      {enforce, stands::forced_open, adds, false, 0, 0, "circuit FORCED_OPEN by an operator: by hand"},
+      {enforce, stands::forced_open, reduces, true, 0, 0, ""},
+      {observe, stands::closed, adds, true, 0, 0, ""},
+      {observe, stands::open, adds, true, 0, 1, ""},
+      {observe, stands::open, reduces, true, 0, 0, ""},
+      {observe, stands::half_open, adds, true, 1, 0, ""},
+      {observe, stands::probed, adds, true, 1, 1, ""},
+      {observe, stands::forced_open, adds, true, 0, 1, ""},
+      {off, stands::closed, adds, true, 0, 0, ""},
+      {off, stands::closed, reduces, true, 0, 0, ""},
+  };
+  for (const auto& row : table)
+    BOOST_TEST_CONTEXT(to_string(row.mode) << " " << static_cast<int>(row.where) << " " << row.reduces_risk) {
+      breaker_settings with;
+      with.mode = row.mode;
+      rig r{with};
+      if (row.mode == off)
+        for (int i = 0; i < 100; ++i) r.fails(0);
+      if (row.where == stands::forced_open) r.sut.force_open("by hand", "alice", r.at());
+      if (row.where == stands::open || row.where == stands::half_open || row.where == stands::probed)
+        r.opens();
+      if (row.where == stands::half_open || row.where == stands::probed) r.wait(60s);
+      if (row.where == stands::probed) BOOST_TEST(r.gate(false).granted);
+      const auto before = r.sut.statistics(r.at());
+      const auto leave = r.gate(row.reduces_risk);
+      BOOST_TEST(leave.granted == row.granted);
+      BOOST_TEST((leave.number != 0) == row.granted);
+      BOOST_TEST(leave.why == row.why);
+      BOOST_TEST((leave.granted || leave.retry_after > 0ms));
+      BOOST_TEST(r.sut.probes_out() == row.probes_out);
+      BOOST_TEST(r.sut.would_block() == row.would_block);
+      // What becomes of it is counted, not the question.
+      const auto after = r.sut.statistics(r.at());
+      BOOST_TEST((after.allowed == before.allowed && after.blocked == before.blocked));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_became_of_an_intent_is_counted_and_decides_nothing) {
+  rig r;
+  const auto counts = [&] {
+    const auto seen = r.sut.statistics(r.at());
+    return std::vector<std::uint64_t>{seen.allowed, seen.blocked, seen.successes, seen.failures};
+  };
+  r.became(r.gate(false), passed);
+  r.became(r.gate(true), passed);
+  BOOST_TEST((counts() == std::vector<std::uint64_t>{2, 0, 0, 0}));
+  r.became(r.gate(false), unused);
+  BOOST_TEST((counts() == std::vector<std::uint64_t>{2, 0, 0, 0}));
+  r.sut.force_open("by hand", "alice", r.at());
+  r.became(r.gate(false), held);
+  r.became(r.gate(true), passed);
+  BOOST_TEST((counts() == std::vector<std::uint64_t>{3, 1, 0, 0}));
+  BOOST_TEST(r.phase() == forced_open);
+}
+
+BOOST_AUTO_TEST_CASE(an_intent_that_is_the_probe_waits_for_its_result_or_the_deadline) {
+  struct row {
+    const char* what;
+    void (*happens)(rig& r, const permit& probe);
+    breaker_phase phase;
+    bool next_passes;
+  };
+  const std::vector<row> table{
+      {"it passed", [](rig& r, const permit& probe) { r.became(probe, passed); }, half_open, false},
+      {"it passed, and its order went well",
+       [](rig& r, const permit& probe) { r.became(probe, passed), r.succeeds(0); }, closed, true},
+      {"it passed, and its order failed",
+       [](rig& r, const permit& probe) { r.became(probe, passed), r.fails(0); }, open, false},
+      {"it was a duplicate", [](rig& r, const permit& probe) { r.became(probe, unused); }, half_open, true},
+      {"no result came before the deadline",
+       [](rig& r, const permit& probe) { r.became(probe, passed), r.wait(breaker::probe_deadline); },
+       half_open, true},
+      {"nobody said what became of it, almost until the deadline",
+       [](rig& r, const permit&) { r.wait(breaker::probe_deadline - 1ms); }, half_open, false},
+      {"nobody said what became of it", [](rig& r, const permit&) { r.wait(breaker::probe_deadline); },
+       half_open, true},
+      {"another that reduces risk was handed back",
+       [](rig& r, const permit&) { r.became(r.gate(true), unused); }, half_open, false},
+      {"one that was refused is held back", [](rig& r, const permit&) { r.became(r.gate(false), held); },
+       half_open, false},
+  };
+  for (const auto& row : table) BOOST_TEST_CONTEXT(row.what) {
+      rig r;
+      r.opens();
+      r.wait(60s);
+      const auto probe = r.gate(false);
+      BOOST_REQUIRE(probe.granted);
+      row.happens(r, probe);
+      BOOST_TEST(r.phase() == row.phase);
+      BOOST_TEST(r.gate(false).granted == row.next_passes);
+      BOOST_TEST(r.gate(true).granted);
+    }
 }
 
 /// One million steps of calls, lost permits, clock jumps, operators and restarts.

@@ -20,14 +20,22 @@ struct bridge_fixture : actor_fixture {
   std::vector<caf::typed_response_promise<redis_replies>> blocked;
   bool away = false, commands_away = false;
   std::size_t withdrawals = 0, rejected = 0;
+  bool withdrawals_hang = false;
+  std::vector<caf::typed_response_promise<redis_replies>> hanging;
+  std::string foreign;            ///< What latest_key holds that is not ours.
+  std::vector<std::string> order; ///< Of what happened to latest_key: "adopt", "withdraw".
 
   std::vector<permit> leaves; ///< The breaker's next answers; then it grants.
   std::vector<gate_request> gated;
   std::vector<gate_outcome> outcomes;
-  bool breaker_is_open = false;
+  bool breaker_is_open = false, breaker_is_silent = false;
+  std::function<void()> on_gate; ///< Before a gate_request is answered.
+  std::vector<caf::typed_response_promise<permit>> permits_due;
+  std::vector<caf::typed_response_promise<breaker_report>> reports_due;
   std::vector<live_price> prices;
   std::size_t price_questions = 0;
   redis_actor its_redis;
+  breaker_actor its_breaker;
   bridge_actor sut;
 
   ~bridge_fixture() { end_actors(); }
@@ -48,13 +56,19 @@ struct bridge_fixture : actor_fixture {
               array({text("length"), integer(0), text("last-generated-id"), text("0-0"),
                      text("entries-added"), integer(0)}),
               array({texts({"name", "breakwater", "last-delivered-id", "0-0"})})};
-    if (all[0] == "EXISTS") return {integer(1), nil()};
+    if (all[0] == "EXISTS" && foreign.empty()) return {integer(1), nil()};
+    if (all[0] == "EXISTS") return {integer(0), text(foreign)};
     if (all[0] == "XAUTOCLAIM") return {array({text("0-0"), array({}), array({})})};
     if (all[0] == "XREADGROUP") {
       auto read = std::exchange(all.back() == ">" ? fresh : own, {});
       return {entries("s", std::move(read))};
     }
-    if (all[0] == "EVAL" && all[2] == "2") return ++withdrawals, std::vector{integer(1)};
+    if (all[0] == "EVAL" && all[2] == "2") {
+      const bool adopts = all.size() > 5; // with the texts
+      order.emplace_back(adopts ? "adopt" : "withdraw");
+      withdrawals += !adopts;
+      return {integer(1)};
+    }
     std::vector<redis_reply> replies;
     for (const auto& command : commands)
       replies.push_back(command[0] == "EVAL" ? answer_finish(command) : integer(1));
@@ -68,11 +82,17 @@ struct bridge_fixture : actor_fixture {
                   ++rejected;
                   return make_error(failure{errc::redis_unavailable, "not connected"});
                 }
+                if (withdrawals_hang && what.wire->find("LRANGE', KEYS[2]") != std::string::npos)
+                  return hanging.emplace_back(me->make_response_promise<redis_replies>());
                 const bool blocks = what.blocks_for > 0ms && fresh.empty();
                 if (blocks) return blocked.emplace_back(me->make_response_promise<redis_replies>());
                 return redis_replies{std::make_shared<const std::vector<redis_reply>>(answer(what)), 1};
               },
-              [](const link_event&) {},
+              [this](const link_event&) { // a withdrawal is done after all
+                for (auto& promise : std::exchange(hanging, {}))
+                  promise.deliver(redis_replies{
+                      std::make_shared<const std::vector<redis_reply>>(std::vector{integer(1)}), 1});
+              },
               [this](const wake&) { // what it was asked for has come
                 for (auto& promise : std::exchange(blocked, {}))
                   promise.deliver(redis_replies{std::make_shared<const std::vector<redis_reply>>(
@@ -85,10 +105,12 @@ struct bridge_fixture : actor_fixture {
   }
 
   breaker_actor breaker() {
-    return spawn([this](breaker_actor::pointer) -> breaker_actor::behavior_type {
+    return spawn([this](breaker_actor::pointer me) -> breaker_actor::behavior_type {
       return {[](const permit_request&) { return permit{}; },
-              [this](const gate_request& asked) {
+              [this, me](const gate_request& asked) -> caf::result<permit> {
                 gated.push_back(asked);
+                if (on_gate) on_gate();
+                if (breaker_is_silent) return permits_due.emplace_back(me->make_response_promise<permit>());
                 permit leave{true, 7, {}, {}};
                 if (!leaves.empty()) {
                   leave = leaves.front();
@@ -99,7 +121,9 @@ struct bridge_fixture : actor_fixture {
               [this](const gate_outcome& outcome) { outcomes.push_back(outcome); },
               [](const dependency_restored&) {},
               [](const call_outcome&) { return breaker_standing{}; },
-              [this](const breaker_question&) {
+              [this, me](const breaker_question&) -> caf::result<breaker_report> {
+                if (breaker_is_silent)
+                  return reports_due.emplace_back(me->make_response_promise<breaker_report>());
                 breaker_report told;
                 told.mode = "enforce";
                 told.phase = breaker_is_open ? breaker_phase::open : breaker_phase::closed;
@@ -108,7 +132,9 @@ struct bridge_fixture : actor_fixture {
               [](const breaker_history_request&) { return breaker_history{}; },
               [](const breaker_reset&) { return breaker_order_answer{}; },
               [](const breaker_force_open&) { return breaker_order_answer{}; },
-              [](const wake&) {},
+              [this](const wake&) { // it answers after all
+                for (auto& promise : std::exchange(permits_due, {})) promise.deliver(permit{true, 9, {}, {}});
+              },
               [](const health_question&) { return health_answer{}; }};
     });
   }
@@ -137,7 +163,8 @@ struct bridge_fixture : actor_fixture {
     options.contract = *load_contract("trade.intent", "no such folder");
     options.clock = wall();
     its_redis = redis();
-    sut = spawn(bridge_behavior, options, bridge_peers{its_redis, aggregator(), breaker()});
+    its_breaker = breaker();
+    sut = spawn(bridge_behavior, options, bridge_peers{its_redis, aggregator(), its_breaker});
     settle();
   }
 
@@ -282,4 +309,113 @@ BOOST_FIXTURE_TEST_CASE(redis_that_is_away_is_asked_again_each_second, bridge_fi
   wait(2s);
   BOOST_TEST((verdicts == std::vector<std::string>{"1-0 valid"}));
   BOOST_TEST((level() == health_level::ok));
+}
+
+BOOST_FIXTURE_TEST_CASE(leave_given_before_the_circuit_opened_is_asked_for_anew, bridge_fixture) {
+  starts();
+  leaves = {{true, 1, {}, {}}, {false, 0, "circuit OPEN: x", {}}, {false, 0, "circuit OPEN: x", {}}};
+  on_gate = [this] {
+    if (gated.size() == 2) anon_send(sut, breaker_turned{breaker_phase::open, true});
+  };
+  come({intent("1-0"), intent("2-0")});
+  // Else 1-0 would stand in latest_key behind the withdrawal, for as long as the circuit is open.
+  leaves.clear();
+  BOOST_TEST(withdrawals == 1u);
+  BOOST_TEST((verdicts.at(0) == "1-0 held_back"));
+  BOOST_REQUIRE(!outcomes.empty());
+  BOOST_TEST((outcomes[0].permit == 1u && outcomes[0].became == what::unused)); // the first leave went back
+}
+
+BOOST_FIXTURE_TEST_CASE(a_circuit_that_opens_during_a_withdrawal_is_withdrawn_for_once_more, bridge_fixture) {
+  starts();
+  withdrawals_hang = true;
+  anon_send(sut, breaker_turned{breaker_phase::open, true});
+  settle();
+  BOOST_REQUIRE(hanging.size() == 1u);
+  withdrawals_hang = false;
+  anon_send(sut, breaker_turned{breaker_phase::closed, false});
+  anon_send(sut, breaker_turned{breaker_phase::open, true});
+  settle();
+  anon_send(its_redis, link_event{});
+  settle();
+  BOOST_TEST(withdrawals == 1u);
+  BOOST_TEST((level() == health_level::ok));
+}
+
+BOOST_FIXTURE_TEST_CASE(what_could_not_be_withdrawn_is_withdrawn_half_open_but_not_closed, bridge_fixture) {
+  starts();
+  commands_away = true;
+  anon_send(sut, breaker_turned{breaker_phase::open, true});
+  anon_send(sut, breaker_turned{breaker_phase::half_open, false});
+  wait(2s);
+  BOOST_TEST((level() == health_level::critical));
+  commands_away = false;
+  wait(1s);
+  BOOST_TEST(withdrawals == 1u);
+  commands_away = true;
+  anon_send(sut, breaker_turned{breaker_phase::open, true});
+  anon_send(sut, breaker_turned{breaker_phase::closed, false});
+  wait(1s);
+  commands_away = false;
+  wait(2s);
+  BOOST_TEST(withdrawals == 1u);
+}
+
+BOOST_FIXTURE_TEST_CASE(what_stood_in_the_key_before_is_taken_over_before_it_is_withdrawn, bridge_fixture) {
+  foreign = R"([{"action":"BUY"}])";
+  away = true;
+  starts();
+  anon_send(sut, breaker_turned{breaker_phase::open, true});
+  settle();
+  away = false;
+  wait(2s);
+  BOOST_TEST((order == std::vector<std::string>{"adopt", "withdraw"}));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_breaker_that_does_not_answer_stops_no_close, bridge_fixture) {
+  starts();
+  breaker_is_silent = true;
+  come({intent("1-0"), intent("2-0", {{"action", "CLOSE"}}), intent("3-0", {{"symbol", "?"}})});
+  BOOST_TEST(verdicts.empty());
+  wait(2s);
+  BOOST_TEST((verdicts == std::vector<std::string>{"2-0 valid", "3-0 invalid"}));
+  BOOST_TEST((level() == health_level::degraded));
+  verdicts.clear();
+  come({intent("4-0", {{"reduce_only", true}}), intent("5-0")}); // known to be silent: it is not asked again
+  BOOST_TEST((verdicts == std::vector<std::string>{"4-0 valid"}));
+  BOOST_TEST(fact("delivered") == "2");
+  breaker_is_silent = false;
+  own = {intent("1-0"), intent("5-0")};
+  verdicts.clear();
+  come({}); // the read that is under way ends
+  wait(5s);
+  come({});
+  wait(1s);
+  BOOST_TEST((verdicts == std::vector<std::string>{"1-0 valid", "5-0 valid"}));
+  BOOST_TEST((level() == health_level::ok));
+}
+
+BOOST_FIXTURE_TEST_CASE(behind_a_breaker_that_is_silent_from_the_start_a_close_passes, bridge_fixture) {
+  breaker_is_silent = true;
+  starts();
+  wait(2s);
+  come({intent("1-0"), intent("2-0", {{"action", "CLOSE"}})});
+  BOOST_TEST((verdicts == std::vector<std::string>{"2-0 valid"}));
+}
+
+BOOST_FIXTURE_TEST_CASE(an_intent_that_grew_too_old_while_it_waited_for_leave_is_not_delivered,
+                        bridge_fixture) {
+  starts();
+  const nlohmann::json then = 1767571200 - 59.5;
+  breaker_is_silent = true;
+  come({intent("1-0", {{"timestamp", then}}), intent("2-0", {{"timestamp", then}, {"action", "CLOSE"}})});
+  wait(1s);
+  breaker_is_silent = false;
+  BOOST_REQUIRE(permits_due.size() == 1u);
+  anon_send(its_breaker, wake{});
+  settle();
+  BOOST_TEST((verdicts == std::vector<std::string>{"1-0 invalid", "2-0 valid"}));
+  BOOST_REQUIRE(outcomes.size() == 2u);
+  BOOST_TEST((outcomes[0].permit == 9u && outcomes[0].became == what::unused));
+  BOOST_TEST(fact("late") == "1");
 }

@@ -51,6 +51,18 @@ BOOST_FIXTURE_TEST_CASE(another_contract_is_added_by_a_file, folder_fixture) {
   BOOST_TEST(all->at("risk.note")->problem({{"level", 3}}) == "");
 }
 
+BOOST_FIXTURE_TEST_CASE(a_text_too_long_for_a_pattern_is_refused_before_it_is_matched, folder_fixture) {
+  holds("p", R"({"properties": {"a": {"pattern": "^(x|y)*$"}, "b": {"type": "string"}}})");
+  holds("q", R"({"patternProperties": {"^(x|y)*$": {"type": "number"}}})");
+  const std::string long_text(1 << 20, 'x');
+  const auto p = *load_contract("p", folder.path().string()), q = *load_contract("q", folder.path().string());
+  BOOST_TEST(p->problem({{"a", long_text}}) == "a: longer than 4096 bytes");
+  BOOST_TEST(p->problem({{"a", {{"deep", long_text}}}}) == "a: longer than 4096 bytes");
+  BOOST_TEST(p->problem({{"a", "xyx"}, {"b", long_text}}) == "");
+  BOOST_TEST(q->problem({{"c", {{long_text, 1}}}}) == "c: longer than 4096 bytes");
+  BOOST_TEST(q->problem({{"xy", 1}}) == "");
+}
+
 BOOST_FIXTURE_TEST_CASE(one_that_cannot_be_used_says_where_it_was_looked_for, folder_fixture) {
   holds("broken", "{");
   holds("odd", R"({"type": 5})");

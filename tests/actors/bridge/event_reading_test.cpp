@@ -11,7 +11,22 @@ const auto schema = json::parse(R"({"properties": {
   "n": {"type": "number"}, "b": {"type": ["boolean", "null"]}, "o": {"type": "object"}, "s": {"type": "string"},
   "either": {"type": ["number", "string"]}, "open": {"enum": ["1"]}}})");
 
+/// An object that nests `levels` deep.
+std::string nested(std::size_t levels) {
+  return R"({"a":)" + std::string(levels - 1, '[') + std::string(levels - 1, ']') + "}";
+}
+
 } // namespace
+
+BOOST_AUTO_TEST_CASE(brackets_inside_texts_do_not_nest) {
+  const auto brackets = std::string(1000, '[') + R"(\"{)";
+  BOOST_TEST(!nests_too_deep(R"({"a":")" + brackets + R"("})"));
+  BOOST_TEST(nests_too_deep(R"({"a":"\\",)" + brackets));
+  BOOST_TEST(!nests_too_deep(nested(64)));
+  BOOST_TEST(static_cast<bool>(read_event({{"payload", nested(64)}}, schema)));
+  // It stays a text, which the contract refuses.
+  BOOST_TEST(read_event({{"o", nested(1'000'000)}}, schema)->event["o"].is_string());
+}
 
 BOOST_AUTO_TEST_CASE(payload_comes_before_data_and_data_before_the_fields) {
   struct row {
@@ -52,6 +67,8 @@ BOOST_AUTO_TEST_CASE(what_is_no_event_says_why) {
       {{{"payload", R"("{\"a\":1}")"}}, "payload is JSON, but no object: string"},
       {{{"payload", "\xff"}}, "payload is no JSON"},
       {{{"s", "\xff"}}, "a field is no UTF-8 text"},
+      {{{"payload", nested(65)}}, "payload nests deeper than 64 levels"},
+      {{{"data", nested(1'000'000)}}, "data nests deeper than 64 levels"},
   };
   for (const auto& [fields, why] : table) {
     const auto read = read_event(fields, schema);
