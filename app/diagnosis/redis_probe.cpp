@@ -137,7 +137,7 @@ public:
         if (word.starts_with("age=")) age = number(std::string_view{word}.substr(4));
         if (word.starts_with("idle=")) idle = number(std::string_view{word}.substr(5));
       }
-      auto& told = by_name[name];
+      auto& told = by_name.try_emplace(name, json::object()).first->second;
       told = {{"name", name},
               {"count", told.value("count", 0) + 1},
               {"oldest_s", std::max(told.value("oldest_s", std::int64_t{0}), age)},
@@ -284,12 +284,16 @@ evidence probe_redis(const settings& what, std::vector<std::string>& unseen) {
   const auto answer = client ? client->ask({"PING"}) : result<redis_reply>{client.error()};
   if (!answer) {
     const auto& detail = answer.error().detail;
-    told["problem"] = detail;
-    if (const auto reply = detail.rfind(": ");
-        answer.error().code == errc::redis_refused && reply != std::string::npos)
-      told["class"] = to_string(classify_error(std::string_view{detail}.substr(reply + 2)));
-    unseen.push_back("Redis: clients, memory, persistence, streams and clock, because it cannot be asked");
-    return told;
+    const auto text = detail.rfind("Redis refuses") == 0 ? detail.substr(detail.find(": ") + 2) : "";
+    const auto kind = text.empty() ? reply_class::transport : classify_error(text);
+    // Whoever loads, is busy or cannot persist refuses even PING, and answers other questions.
+    if (!client || kind == reply_class::transport || kind == reply_class::configuration ||
+        kind == reply_class::capacity) {
+      told["problem"] = detail;
+      told["class"] = to_string(kind);
+      unseen.push_back("Redis: clients, memory, persistence, streams and clock, because it cannot be asked");
+      return told;
+    }
   }
   told["reached"] = true;
   probe asks{*client, unseen};

@@ -24,6 +24,7 @@ open_duration = "500ms"
 max_open_duration = "1s"
 [health]
 interval = "500ms"
+stream = ""  # an entry each tick would be a call each tick
 answer_within = "400ms"
 """
 STATUS = "/api/circuit-breaker/status"

@@ -131,7 +131,7 @@ class Bridge(unittest.TestCase):
         self.reading()
 
     def reading(self, process=None, after=0):
-        (process or self.process).wait_for_log(r"\[BRIDGE\] .*event=bridge_(reading|group_created|reads_on)", 10, after)
+        (process or self.process).wait_for_log(r"\[BRIDGE\] .*event=bridge_(reading|group_created)", 10, after)
 
     def price(self, symbol="BTCUSDT", price=PRICE):
         minute = int(time.time()) // 60 * 60

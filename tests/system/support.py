@@ -218,9 +218,10 @@ class PrivateRedis(Process):
     """A redis-server on a Unix socket and a TCP port of its own. stop() and kill() end it, start() brings it back on
     the same addresses. It keeps nothing over a restart unless `persistent`: then all that was acknowledged."""
 
-    def __init__(self, *arguments, persistent=False, host="127.0.0.1", port=None):
+    def __init__(self, *arguments, persistent=False, host="127.0.0.1", port=None, wrapper=()):
         super().__init__()
         self.arguments = arguments
+        self.wrapper = wrapper  # a command that ends in running its arguments
         self._persistent = persistent
         self.host = host
         self.port = port or free_port(host)
@@ -240,7 +241,7 @@ class PrivateRedis(Process):
 
     def start(self, wait=True):
         keep = ("--appendonly", "yes", "--appendfsync", "always") if self._persistent else ("--appendonly", "no")
-        self._spawn("redis-server", "--bind", self.host, "--port", self.port, "--unixsocket", self.socket_path,
+        self._spawn(*self.wrapper, "redis-server", "--bind", self.host, "--port", self.port, "--unixsocket", self.socket_path,
                     "--dir", self.folder, "--save", "", "--daemonize", "no", *keep, *self.arguments)
         if wait:
             self.wait_for_answer()
