@@ -15,6 +15,7 @@
 #include "actors/publisher/publisher_actor.hpp"
 #include "actors/raw_reader/raw_reader_actor.hpp"
 #include "actors/redis/redis_actor.hpp"
+#include "actors/redis/redis_url.hpp"
 #include "actors/supervisor/supervisor_actor.hpp"
 #include "actors/support/emit.hpp"
 #include "actors/support/relay.hpp"
@@ -222,7 +223,8 @@ wired start_actors(actor_system& system, const settings& what, edges world) {
   if (!world.recorded) { // a replay's data is of another time
     all.alerts = make_relay<alerts_actor>(system);
     alerts_options options;
-    options.limits = {what.alerts, what.supervisor, what.symbols.list, what.api.listen};
+    options.limits = {what.alerts, what.supervisor, what.symbols.list, redis_cli(*address_of(what.redis)),
+                      what.api.listen};
     options.instance = what.process.instance;
     options.clock = world.clock;
     alerts_peers peers{.breakers = {{"redis", all.breaker}, {"orders", all.orders}},

@@ -28,14 +28,19 @@ std::string span_text(milliseconds span) {
 
 std::string percent(double share) { return std::to_string(std::lround(share * 100)) + " %"; }
 
+/// A fact, as it was told; empty: there is none.
+std::string text(const health_answer& of, std::string_view fact) {
+  for (const auto& [name, value] : of.facts)
+    if (name == fact) return value;
+  return {};
+}
+
 std::optional<std::uint64_t> number(const health_answer& of, std::string_view fact) {
-  for (const auto& [name, value] : of.facts) {
-    if (name != fact) continue;
-    std::uint64_t n = 0;
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), n);
-    if (error == std::errc{} && end == value.data() + value.size()) return n;
-  }
-  return std::nullopt;
+  const auto value = text(of, fact);
+  std::uint64_t n = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), n);
+  if (value.empty() || error != std::errc{} || end != value.data() + value.size()) return std::nullopt;
+  return n;
 }
 
 /// "BTCUSDT, ETHUSDT and 3 more".
@@ -104,26 +109,27 @@ void alert_rules::judge_redis(const observations& seen) {
   const bool denied = !told.connected && told.last_error_class == "configuration";
   if (denied)
     find({"redis_denied", "", critical, "Redis at " + told.address + " refuses us: " + told.last_error,
-          "Correct redis.username and redis.password_file, or the ACL on the server (redis-cli ACL LIST); "
-          "breakwater tries again by itself",
+          "Correct redis.username and redis.password_file, or the ACL on the server (" + limits_.redis_cli +
+              " ACL LIST); breakwater tries again by itself",
           true});
   else if (!told.connected)
     find({"redis_away", "", critical,
           "Redis at " + told.address + " is away (" + told.phase + "): " + or_unknown(told.last_error),
-          "Start Redis or mend the way to it: redis-cli -u <redis.url> PING. Nothing is lost meanwhile; the "
-          "spool takes what comes"});
+          "Start Redis or mend the way to it: " + limits_.redis_cli +
+              " PING. Nothing is lost meanwhile; the spool takes what comes"});
   else if (told.last_error_class == "refusing_writes" && told.consecutive_failures > 0)
     find({"redis_refuses_writes", "", critical, "Redis refuses writes: " + told.last_error,
-          "OOM: redis-cli INFO memory and CONFIG GET maxmemory; MISCONF: redis-cli INFO persistence and the "
-          "disk; NOREPLICAS: INFO replication. Nothing is lost meanwhile"});
+          "Look what it lacks: " + limits_.redis_cli +
+              " INFO, of it memory (OOM), persistence and the disk (MISCONF), or replication (NOREPLICAS). "
+              "Nothing is lost meanwhile"});
   const auto most = limits_.alerts.redis_reconnects_per_hour;
   const auto reconnects = told.reconnects_last_hour;
   if (static_cast<double>(reconnects) > clears_at * static_cast<double>(most))
     find({"redis_reconnects", "", warning,
           std::to_string(reconnects) + " reconnects to Redis within an hour, more than " +
               std::to_string(most) + "; the last reason: " + or_unknown(told.last_error),
-          "Look for the cause in the log (event=redis_lost) and on the server: redis-cli INFO clients, "
-          "CONFIG GET timeout, CONFIG GET client-output-buffer-limit",
+          "Look for the cause in the log (event=redis_lost) and on the server: " + limits_.redis_cli +
+              " INFO clients, CONFIG GET timeout, CONFIG GET client-output-buffer-limit",
           true, reconnects > most});
 }
 
@@ -298,22 +304,24 @@ void alert_rules::judge_count(const std::string& who, const health_answer& told,
   }
   if (!mine.grew_at || now.mono - *mine.grew_at >= count_stands) return;
   const auto n = std::to_string(mine.since_raised);
+  const auto stream = text(told, "stream");
   if (fact == "dead")
     find({"dead_letters", who, warning, n + " of what " + who + " carries was set aside as unusable",
-          is_bridge ? "Read why and have the sender corrected: redis-cli XREVRANGE <from>.dead + - COUNT 10"
+          is_bridge ? "Read why and have the sender corrected: " + limits_.redis_cli + " XREVRANGE " +
+                          stream + ".dead + - COUNT 10"
                     : "Look at them and decide: breakwater spool dead",
           true});
   else if (who.starts_with("publisher"))
     find({"trimmed_unread", who, critical,
           n + " entries of the stream of " + who + " were trimmed before a consumer group had read them",
-          "Mend the consumer group that does not read (redis-cli XINFO GROUPS <stream>), or remove it: "
-          "redis-cli XGROUP DESTROY <stream> <group>",
+          "Mend the consumer group that does not read, or remove it: " + limits_.redis_cli +
+              " XINFO GROUPS " + stream,
           true});
   else
     find({"trimmed_unread", who, critical,
           n + " entries were trimmed before " + who + " had read them; they are lost to it",
           "Have the stream's writer keep more (MAXLEN), and find out why " + who +
-              " fell behind: redis-cli XINFO STREAM <stream>, and its log lines",
+              " fell behind: " + limits_.redis_cli + " XINFO STREAM " + stream + ", and its log lines",
           true});
 }
 

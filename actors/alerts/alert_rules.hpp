@@ -19,6 +19,7 @@ struct alert_limits {
   alerts_settings alerts;
   supervisor_settings supervisor;
   std::vector<std::string> symbols; ///< Each must have merged records; the most important first.
+  std::string redis_cli;            ///< How redis-cli is called, for those commands.
   std::string api;                  ///< Where ours listens, for the commands in what_to_do; empty: nowhere.
 };
 

@@ -12,9 +12,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto again_after = 1s;
+constexpr milliseconds again_after = 1s;
+/// A connection that is opened, or opened again, takes a try or two; more are worth a line.
+constexpr milliseconds quickly_again_after = 100ms;
+constexpr unsigned quick_pauses = 3;
 /// What only a human can mend.
-constexpr auto slowly_again_after = 5s;
+constexpr milliseconds slowly_again_after = 5s;
 constexpr auto prices_within = 2s;
 constexpr auto breaker_answers_within = 2s;
 /// The redis actor ends every request itself; this is for the case that it dies over one.
@@ -211,13 +214,16 @@ void bridge_state::breaker_is_silent(const caf::error& error) {
   const auto why =
       "the breaker does not answer, and only what reduces risk passes: " + to_failure(error).detail;
   if (std::exchange(why_not, why) != why) tell(event::bridge_waits, {{"reason", why}});
+  said = true;
   human_needed = false;
   ask_again_at = self->clock().now() + again_after;
 }
 
 void bridge_state::reads_on() {
   if (ask_again_at) return;
-  if (std::exchange(why_not, {}) != "") tell(event::bridge_reads_on);
+  if (std::exchange(said, false)) tell(event::bridge_reads_on);
+  why_not.clear();
+  pauses = 0;
   human_needed = false;
 }
 
@@ -347,15 +353,16 @@ void bridge_state::withdraw() {
 }
 
 void bridge_state::pause(const std::string& why, bool for_a_human) {
-  if (why_not != why) tell(event::bridge_waits, {{"reason", why}});
-  why_not = why;
+  const bool is_quick = !for_a_human && ++pauses <= quick_pauses;
+  if (std::exchange(why_not, why) != why) said = false;
+  if (!is_quick && !std::exchange(said, true)) tell(event::bridge_waits, {{"reason", why}});
   human_needed = for_a_human;
   batch.clear();
   bodiless.clear();
   ask_again_at.reset();
   reader->start_over();
-  begin_at =
-      self->clock().now() + (for_a_human ? milliseconds{slowly_again_after} : milliseconds{again_after});
+  const milliseconds wait = for_a_human ? slowly_again_after : is_quick ? quickly_again_after : again_after;
+  begin_at = self->clock().now() + wait;
   wakes.set(self, begin_at);
 }
 

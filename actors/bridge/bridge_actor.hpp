@@ -88,6 +88,8 @@ struct bridge_state {
   std::optional<wall_time> last_delivered_at;
   std::string last_id; ///< Of the newest entry that was finished.
   std::string why_not; ///< Why nothing is read or finished; empty: it is.
+  bool said = false;   ///< That.
+  unsigned pauses = 0; ///< Since something was read or finished.
   bool human_needed = false;
   std::optional<mono_time> begin_at, withdraw_at;
   /// Set while the breaker does not answer: when it is asked again, and what waits is read again. Until then

@@ -129,6 +129,15 @@ std::string to_string(const redis_address& x) {
          std::to_string(x.database);
 }
 
+std::string redis_cli(const redis_address& x) {
+  auto words = x.socket_path.empty() ? "redis-cli -h " + x.host + " -p " + std::to_string(x.port)
+                                     : "redis-cli -s " + x.socket_path;
+  if (x.database != 0) words += " -n " + std::to_string(x.database);
+  if (!x.username.empty()) words += " --user " + x.username;
+  if (!x.password.empty()) words += " --askpass";
+  return words;
+}
+
 result<redis_address> parse_redis_url(std::string_view url) {
   for (const std::string_view scheme : {"unix://", "redis+unix://"})
     if (url.starts_with(scheme)) return parse_socket(url.substr(scheme.size()));

@@ -22,6 +22,10 @@ struct redis_address {
 /// Without user and password: "redis://127.0.0.1:6379/0", "unix:///run/redis.sock?db=1".
 std::string to_string(const redis_address& x);
 
+/// How redis-cli is called for it: "redis-cli -h 127.0.0.1 -p 6379". The password is not in it; it asks for
+/// one.
+std::string redis_cli(const redis_address& x);
+
 /// Reads `redis://[user[:password]@]host[:port][/db]`, `redis://:password@host`, `unix:///path[?db=N]` and
 /// `redis+unix://...`; `%xx` is understood in user, password and path, IPv6 stands in brackets.
 /// Fails with errc::address_invalid; the detail never holds the password.

@@ -4,6 +4,7 @@
 #include "actors/breaker/breaker.hpp"
 #include "actors/breaker/breaker_store_io.hpp"
 #include "actors/publisher/spool_view_io.hpp"
+#include "actors/redis/redis_url.hpp"
 #include "app/api_client.hpp"
 #include "app/commands/common.hpp"
 #include "app/diagnosis/diagnosis.hpp"
@@ -144,13 +145,14 @@ void look_at_disk(const settings& what, json& seen, std::vector<std::string>& un
 
 evidence look_around(const settings& what, const std::string& config) {
   std::vector<std::string> unseen;
+  const auto address = *address_of(what.redis); // the loader has checked it
   json seen{{"at", to_rfc3339(system_wall_time())},
             {"instance", what.process.instance},
             {"config", config},
             {"commands",
              {{"breakwater", "breakwater"},
               {"config", config.empty() ? "" : " --config " + config},
-              {"redis", redis_cli_of(what.redis)}}},
+              {"redis", redis_cli(address)}}},
             {"limits",
              {{"clock_skew_ms", what.alerts.clock_skew.count()},
               {"breaker_open_for_ms", what.alerts.breaker_open_for.count()},

@@ -319,7 +319,9 @@ private:
       const bool elsewhere =
           name.starts_with("breaker/") || name.starts_with("feed/") ||
           std::find(std::begin(seen_elsewhere), std::end(seen_elsewhere), name) != std::end(seen_elsewhere);
-      if (how.empty() || how == "ok" || elsewhere) continue;
+      // While Redis is away others wait for it, and say so; it is what has to be mended.
+      const bool waits_for_redis = how == "degraded" && at(seen_, {"redis", "reached"}) == false;
+      if (how.empty() || how == "ok" || elsewhere || waits_for_redis) continue;
       add(how == "critical" ? level::critical : level::attention, name, text(at(part, {"why"})),
           name.starts_with("publisher") ? "see what waits, and why"
                                         : "see its figures, and its lines in the log",
@@ -360,8 +362,8 @@ private:
 
   /// Those whose matter is not looked at here anyway.
   void judge_alerts() {
-    constexpr std::string_view looked_at[] = {"breaker", "redis", "authentication", "position",
-                                              "feed",    "spool", "clock",          "actor"};
+    constexpr std::string_view looked_at[] = {"breaker", "redis", "authentication", "position", "feed",
+                                              "spool",   "clock", "actor",          "dead"};
     for (const auto& alert : at(seen_, {"alerts"})) {
       const auto rule = text(at(alert, {"rule"}));
       const auto how = text(at(alert, {"level"})) == "critical" ? level::critical : level::attention;

@@ -100,7 +100,7 @@ void print_diagnosis(const evidence& seen, const std::vector<finding>& found, st
     line(out, "breaker " + name, told, {"state", "failure_count", "trigger_reason", "opened_at", "retry_at"});
   for (const auto& [name, moves] : at(seen, {"history"}).items())
     for (std::size_t i = 0; i < std::min<std::size_t>(moves.size(), 5); ++i)
-      line(out, "  " + name + " " + member(moves[i], "at"), moves[i], {"from", "to", "reason", "by"});
+      line(out, "  " + name + " " + member(moves[i], "time"), moves[i], {"from", "to", "reason", "by"});
   if (seen.contains("health") && seen["health"].contains("position_monitor"))
     line(out, "position monitor", seen["health"]["position_monitor"],
          {"status", "last_seen", "seen_by", "why"});

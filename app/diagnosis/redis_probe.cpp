@@ -262,18 +262,6 @@ json roles_of(const settings& what) {
 
 } // namespace
 
-std::string redis_cli_of(const redis_settings& redis) {
-  const auto address = address_of(redis);
-  if (!address) return "redis-cli";
-  auto words = address->socket_path.empty()
-                   ? "redis-cli -h " + address->host + " -p " + std::to_string(address->port)
-                   : "redis-cli -s " + address->socket_path;
-  if (address->database != 0) words += " -n " + std::to_string(address->database);
-  if (!address->username.empty()) words += " --user " + address->username;
-  if (!address->password.empty()) words += " --askpass";
-  return words;
-}
-
 evidence probe_redis(const settings& what, std::vector<std::string>& unseen) {
   const auto address = address_of(what.redis);
   if (!address) return {{"reached", false}, {"problem", address.error().detail}};

@@ -8,9 +8,6 @@
 
 namespace breakwater {
 
-/// How to call redis-cli for this Redis: "redis-cli -h host -p 6379". The password is not in it.
-std::string redis_cli_of(const redis_settings& redis);
-
 /// Looks at Redis itself: the member `redis` of the evidence. What its ACL, or its version, does not let us
 /// see is added to `unseen`. Takes no longer than a few command time-outs, 2 s at most each.
 evidence probe_redis(const settings& what, std::vector<std::string>& unseen);

@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 struct rules_fixture {
   moment begin{mono_time{} + 1000h, wall_time_from_ms(1767571200000)};
   moment now = begin;
-  alert_limits limits{{}, {}, {}, "127.0.0.1:8000"};
+  alert_limits limits{{}, {}, {}, "redis-cli -p 1", "127.0.0.1:8000"};
   observations seen;
   std::optional<alert_rules> sut;
 

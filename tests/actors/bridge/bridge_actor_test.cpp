@@ -302,7 +302,7 @@ BOOST_FIXTURE_TEST_CASE(redis_that_is_away_is_asked_again_each_second, bridge_fi
   starts();
   wait(10s);
   BOOST_TEST(rejected >= 10u);
-  BOOST_TEST(rejected <= 12u);
+  BOOST_TEST(rejected <= 14u);
   BOOST_TEST((level() == health_level::degraded));
   away = false;
   fresh = {intent("1-0")};
