@@ -70,8 +70,11 @@ public:
     // The first names the member, if it is about one; those behind it repeat it from further away.
     valijson::ValidationResults::Error first;
     if (!found.popError(first)) return "it does not keep the contract";
+    // "<root>", "[harvest_policy]", "[mode]" becomes "harvest_policy.mode".
     std::string where;
-    for (const auto& step : first.context) where += step == "<root>" ? "" : step;
+    for (const auto& step : first.context)
+      if (step.size() > 2 && step.front() == '[')
+        where += (where.empty() ? "" : ".") + step.substr(1, step.size() - 2);
     return (where.empty() ? "" : where + ": ") + first.description;
   }
 

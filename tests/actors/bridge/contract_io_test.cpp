@@ -30,7 +30,10 @@ BOOST_FIXTURE_TEST_CASE(trade_intent_is_built_in_and_a_file_takes_its_place, fol
   BOOST_TEST((*built_in)->problem(good) == "");
   auto bad = good;
   bad["confidence"] = 1.05;
-  BOOST_TEST((*built_in)->problem(bad).find("confidence") != std::string::npos, (*built_in)->problem(bad));
+  BOOST_TEST((*built_in)->problem(bad).starts_with("confidence: "), (*built_in)->problem(bad));
+  bad = good;
+  bad["harvest_policy"] = {{"mode", "yolo"}};
+  BOOST_TEST((*built_in)->problem(bad).starts_with("harvest_policy.mode: "), (*built_in)->problem(bad));
 
   holds("trade.intent", R"({"required": ["colour"]})");
   const auto own = load_contract("trade.intent", folder.path().string());
