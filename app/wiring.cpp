@@ -55,6 +55,35 @@ replay_options options_of_replay(const settings& what, double speed) {
   return options;
 }
 
+bridge_options options_of_bridge(std::size_t which, const settings& what, const edges& world) {
+  bridge_options options;
+  options.route = what.bridges[which];
+  options.always_pass_actions = what.orders.always_pass_actions;
+  options.consumer = what.process.instance;
+  options.lane = lane_of_bridge(which);
+  options.contract = world.contracts.at(options.route.contract);
+  options.clock = world.clock;
+  return options;
+}
+
+alerts_options options_of_alerts(const settings& what, const wall_clock& clock) {
+  alerts_options options;
+  options.limits = {what.alerts, what.supervisor, what.symbols.list, redis_cli(*address_of(what.redis)),
+                    what.api.listen};
+  options.instance = what.process.instance;
+  options.clock = clock;
+  return options;
+}
+
+/// Those of `everyone` who can set something aside, or miss it.
+std::vector<std::pair<std::string, watched_actor>> carriers_of(const std::vector<watched>& everyone) {
+  std::vector<std::pair<std::string, watched_actor>> carriers;
+  for (const auto& one : everyone)
+    if (one.name.starts_with("publisher") || one.name.starts_with("bridge/") || one.name == "raw_reader")
+      carriers.emplace_back(one.name, one.who);
+  return carriers;
+}
+
 } // namespace
 
 wired start_actors(actor_system& system, const settings& what, edges world) {
@@ -153,17 +182,12 @@ wired start_actors(actor_system& system, const settings& what, edges world) {
   }
 
   for (std::size_t i = 0; i < routes.size(); ++i) {
-    bridge_options options;
-    options.route = routes[i];
-    options.always_pass_actions = what.orders.always_pass_actions;
-    options.consumer = what.process.instance;
-    options.lane = lane_of_bridge(i);
-    options.contract = world.contracts.at(routes[i].contract);
-    options.clock = world.clock;
     const bridge_peers peers{all.redis, all.aggregator,
                              routes[i].breaker.empty() ? breaker_actor{} : all.orders};
     add("bridge/" + routes[i].name, all.bridges[i],
-        [=](actor_system& sys) { return sys.spawn(bridge_behavior, options, peers); });
+        [=, options = options_of_bridge(i, what, world)](actor_system& sys) {
+          return sys.spawn(bridge_behavior, options, peers);
+        });
   }
 
   const auto add_notices = [&](const std::string& name, const std::string& stream, std::size_t maxlen) {
@@ -222,11 +246,6 @@ wired start_actors(actor_system& system, const settings& what, edges world) {
   const health_peers told{supervisor, add_notices("notices/health", what.health.stream, what.health.maxlen)};
   if (!world.recorded) { // a replay's data is of another time
     all.alerts = make_relay<alerts_actor>(system);
-    alerts_options options;
-    options.limits = {what.alerts, what.supervisor, what.symbols.list, redis_cli(*address_of(what.redis)),
-                      what.api.listen};
-    options.instance = what.process.instance;
-    options.clock = world.clock;
     alerts_peers peers{.breakers = {{"redis", all.breaker}, {"orders", all.orders}},
                        .redis = all.redis,
                        .health = all.health,
@@ -234,14 +253,12 @@ wired start_actors(actor_system& system, const settings& what, edges world) {
                        .aggregator = all.aggregator,
                        .position = all.position_monitor,
                        .supervisor = supervisor,
-                       .carriers = {},
+                       .carriers = carriers_of(everyone),
                        .audit = all.audit,
                        .notices = add_notices("notices/alerts", what.alerts.stream, what.alerts.maxlen)};
-    for (const auto& one : everyone)
-      if (one.name.starts_with("publisher") || one.name.starts_with("bridge/") || one.name == "raw_reader")
-        peers.carriers.emplace_back(one.name, one.who);
-    add("alerts", all.alerts,
-        [=](actor_system& sys) { return sys.spawn(alerts_behavior, options, peers, world.webhook); });
+    add("alerts", all.alerts, [=, options = options_of_alerts(what, world.clock)](actor_system& sys) {
+      return sys.spawn(alerts_behavior, options, peers, world.webhook);
+    });
   }
   everyone.push_back({"supervisor", supervisor});
   children.push_back(child("health", all.health, [=](actor_system& sys) {

@@ -243,6 +243,10 @@ private:
   }
 
   void judge_bridges() {
+    constexpr std::size_t most = 64; // each has a connection of its own
+    if (values_.bridges.size() > most)
+      refuse({element("bridge", most)}, std::to_string(values_.bridges.size()) + " bridges are more than " +
+                                            std::to_string(most) + ": let another process have some of them");
     std::set<std::string> names, sources;
     for (std::size_t i = 0; i < values_.bridges.size(); ++i) {
       const auto& route = values_.bridges[i];
@@ -291,6 +295,8 @@ private:
         refuse({"alerts.webhook_url"}, "alerts.webhook_url " + problem); // it may hold a secret
     judge_own_key("alerts.stream", alerts.stream, "alerts need a stream of their own");
     judge_own_key("health.stream", values_.health.stream, "health needs a stream of its own");
+    judge_own_key("position_monitor.stream", values_.position_monitor.stream,
+                  "what breakwater writes is no sign of life of the position monitor");
     if (!values_.position_monitor.journal_unit.empty() && !values_.position_monitor.log_file.empty())
       refuse(
           {"position_monitor.log_file", "position_monitor.journal_unit"},

@@ -276,6 +276,9 @@ BOOST_AUTO_TEST_CASE(values_must_fit_together) {
        "f.toml:2:14: alerts.spool_warn = 0.95 is above alerts.spool_critical = 0.9"},
       {"[alerts]\nwebhook_url = \"ftp://x/secret\"",
        "f.toml:2:15: alerts.webhook_url must start with http:// or https://"},
+      {"[position_monitor]\nstream = \"quantum:stream:alerts\"",
+       "f.toml:2:10: position_monitor.stream and alerts.stream are both \"quantum:stream:alerts\": what "
+       "breakwater writes is no sign of life of the position monitor"},
       {"[position_monitor]\nlog_file = \"x\"\njournal_unit = \"y\"",
        "f.toml:2:12: position_monitor.log_file and position_monitor.journal_unit are both set: name the one "
        "in "
@@ -392,6 +395,18 @@ BOOST_AUTO_TEST_CASE(each_bridge_has_its_own_keys_and_the_defaults_of_the_rest) 
   BOOST_TEST(routes[1].from == "x");
   BOOST_TEST(routes[1].keep == 7u);
   BOOST_TEST(routes[1].latest_key == "live_signals");
+}
+
+BOOST_AUTO_TEST_CASE(there_are_at_most_64_bridges) {
+  std::string text;
+  const auto add = [&](int i) {
+    text += "[[bridge]]\nname = \"b" + std::to_string(i) + "\"\nfrom = \"s" + std::to_string(i) + "\"\n";
+  };
+  for (int i = 0; i < 64; ++i) add(i);
+  BOOST_TEST(said_about(text) == "");
+  add(64);
+  BOOST_TEST(said_about(text) ==
+             "f.toml:193:1: 65 bridges are more than 64: let another process have some of them");
 }
 
 BOOST_AUTO_TEST_CASE(a_syntax_error_is_told_with_its_place) {
