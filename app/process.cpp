@@ -92,6 +92,7 @@ struct process::parts {
   parts(const settings& s, folder_lock held) : what(s), lock(std::move(held)), config(workers(s)) {}
   /// The network first: what it has for the actors, it has for nobody then.
   ~parts() {
+    let_hear({});
     network.end();
     api.end();
     logs->end();
@@ -170,6 +171,7 @@ result<std::unique_ptr<process>> process::start(const settings& what, recording 
     ::kill(::getpid(), SIGTERM); // wakes main
   };
   p.actors = start_actors(*p.system, what, std::move(world));
+  if (p.actors.api) let_hear([api = p.actors.api](happening told) { caf::anon_send(api, std::move(told)); });
   // Once it answers every child was started, so nothing said to one from here on is lost.
   const auto up = ask_and_wait<health_answer>(*p.system, p.actors.supervisor, std::chrono::seconds{30},
                                               health_question{});

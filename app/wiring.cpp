@@ -270,6 +270,7 @@ wired start_actors(actor_system& system, const settings& what, edges world) {
   if (world.http) {
     api_options options{what.api.listen,    what.api.token,        what.chaos.enabled,
                         BREAKWATER_VERSION, what.process.instance, world.clock};
+    options.spool_sync = what.spool.sync == spool_sync::os ? "os" : "batch";
     api_peers peers{.breakers = {{"redis", all.breaker}, {"orders", all.orders}},
                     .redis = all.redis,
                     .publisher = all.publisher,
@@ -280,7 +281,9 @@ wired start_actors(actor_system& system, const settings& what, edges world) {
                     .feeds = followed,
                     .aggregator = all.aggregator,
                     .position_monitor = all.position_monitor,
-                    .alerts = all.alerts};
+                    .alerts = all.alerts,
+                    .publishers = {{"publisher", all.publisher}}};
+    if (all.raw_publisher) peers.publishers.emplace_back("publisher/raw", all.raw_publisher);
     for (const auto& spec : children) peers.actors.push_back(spec.name);
     peers.actors.emplace_back("api");
     all.api = make_relay<api_actor>(system);
@@ -297,6 +300,7 @@ wired start_actors(actor_system& system, const settings& what, edges world) {
     supervisor_options options;
     options.limits = what.supervisor;
     options.audit = audit;
+    options.clock = world.clock;
     options.on_hang = world.on_hang;
     return supervisor_behavior(self, children, options);
   });

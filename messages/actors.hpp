@@ -67,7 +67,7 @@ using aggregator_actor = caf::typed_actor<
     caf::replies_to<coverage_request>::with<coverage_answer>,
     // API, for people.
     caf::replies_to<merge_question>::with<merge_report>,
-    // BRIDGE and ALERTS: the last prices.
+    // BRIDGE, ALERTS and API: the last prices.
     caf::replies_to<price_question>::with<price_answer>,
     // RAW_READER, when it begins, when a batch was not taken, and now and then while nothing comes.
     caf::replies_to<position_request>::with<position_answer>,
@@ -86,6 +86,8 @@ using publisher_actor = caf::typed_actor<
     caf::reacts_to<spool_event>,
     // REDIS: a new connection stands, so resync and send.
     caf::reacts_to<link_up>,
+    // API, for people.
+    caf::replies_to<spool_question>::with<spool_report>,
     // Itself: pauses after a refusal.
     caf::reacts_to<wake>,
     // Main, before the process ends: answer when Redis has acknowledged everything.
@@ -176,8 +178,10 @@ using audit_actor = caf::typed_actor<
 /// API: what people and programs ask over HTTP.
 using api_actor = caf::typed_actor<
     // The http edge.
-    caf::reacts_to<http_request>,
-    // Itself: binds the port again when it was taken.
+    caf::reacts_to<http_request>, caf::reacts_to<http_stream_ended>,
+    // The log: what has just happened, for who watches live.
+    caf::reacts_to<happening>,
+    // Itself: binds the port again when it was taken; looks again for who watches live.
     caf::reacts_to<wake>, tells_health>;
 
 /// SUPERVISOR: starts, restarts and stops all the others.
@@ -188,6 +192,8 @@ using supervisor_actor = caf::typed_actor<
     caf::reacts_to<restart_due>, caf::reacts_to<stop_overdue>,
     // HEALTH: a child missed two ticks.
     caf::reacts_to<child_unresponsive>,
+    // API, for people.
+    caf::replies_to<supervision_question>::with<supervision_report>,
     // API, only when chaos.enabled.
     caf::reacts_to<chaos_kill>, tells_health>;
 

@@ -25,6 +25,14 @@ struct http_response {
   unsigned status = 200;
   http_headers headers; ///< Beside Content-Length, Date, Connection and Server, which the edge adds.
   std::string body;
+  bool streams =
+      false; ///< The body is only its beginning: the rest follows in pieces, until one side ends it.
+};
+
+/// Nobody reads the stream that answered this request any more: its client went, or was too slow.
+/// From: http edge. To: api.
+struct http_stream_ended {
+  std::uint64_t number = 0; ///< Of the request.
 };
 
 } // namespace breakwater

@@ -1,9 +1,13 @@
 #pragma once
 
+#include "messages/time.hpp"
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace breakwater {
 
@@ -40,6 +44,24 @@ struct stop_overdue {
 /// A child did not answer two health ticks in a row. From: health. To: supervisor.
 struct child_unresponsive {
   std::string name;
+};
+
+/// Who runs, and what ended whom? From: api. To: supervisor, which answers with supervision_report.
+struct supervision_question {};
+
+struct supervision_report {
+  struct child {
+    std::string name;
+    bool running = false;             ///< False: it waits for its restart.
+    std::chrono::milliseconds age{0}; ///< Of the present life; of the last one, if it does not run.
+    std::uint64_t restarts = 0;       ///< Since the process began.
+    std::string last_cause{};         ///< Why the last life ended: "crashed: ..."; empty: none ended.
+    std::optional<wall_time> last_failed_at{};
+  };
+  std::vector<child> children; ///< In start order.
+  std::size_t recent = 0;      ///< Failures of all of them within the last `within`;
+  std::size_t most = 0;        ///< one more than so many ends the process.
+  std::chrono::milliseconds within{0};
 };
 
 /// End the named child by an exception, as a bug in a handler would, or have it hang in a handler. From: api,

@@ -49,7 +49,8 @@ struct merge_report {
   std::optional<double> lead_lag{}; ///< The mean of (binance - bybit) / mean over the records that have it.
 };
 
-/// What do these symbols cost now? From: bridge, alerts. To: aggregator, which answers with price_answer.
+/// What do these symbols cost now? From: bridge, alerts, api. To: aggregator, which answers with
+/// price_answer.
 struct price_question {
   std::vector<std::string> symbols; ///< Empty: all.
 };
@@ -57,9 +58,15 @@ struct price_question {
 /// The last merged record of a symbol. Symbols without one are absent.
 struct live_price {
   std::string symbol;
-  double price = 0;     ///< Mean of the closes; quote currency.
-  wall_time at;         ///< When the candle that caused the record was received.
-  bool suspect = false; ///< The two exchanges it is made of differ by more than allowed.
+  double price = 0;          ///< Mean of the closes; quote currency.
+  wall_time at;              ///< When the candle that caused the record was received.
+  bool suspect = false;      ///< The two exchanges it is made of differ by more than allowed.
+  double deviation = 0;      ///< Population standard deviation of the closes.
+  double spread_bps = 0;     ///< (highest - lowest) / mean, basis points.
+  unsigned contributing = 0; ///< Exchanges it is made of.
+  std::array<std::optional<double>, exchange_count> prices{}; ///< Close per exchange, also of the excluded.
+  std::bitset<exchange_count> excluded{};                     ///< Too far from the median.
+  std::int64_t minute_s = 0;                                  ///< Open of the minute, epoch seconds.
 };
 struct price_answer {
   std::vector<live_price> prices;

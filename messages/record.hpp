@@ -1,8 +1,11 @@
 #pragma once
 
+#include "messages/time.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -69,6 +72,7 @@ struct record_batch {
   std::uint64_t number = 0;   ///< 1, 2, 3 ... within that life.
   std::shared_ptr<const record_list> records;
   std::shared_ptr<const checkpoint> state{}; ///< nullptr: none. With one, `records` may be empty.
+  std::optional<wall_time> received_at{};    ///< When the oldest frame that went into it was received.
 };
 
 /// What was kept last? From: aggregator, when it begins to read a stream. To: publisher.

@@ -7,6 +7,7 @@
 #include "messages/error.hpp"
 #include "messages/feed.hpp"
 #include "messages/fetch.hpp"
+#include "messages/happening.hpp"
 #include "messages/health.hpp"
 #include "messages/http.hpp"
 #include "messages/intake.hpp"
@@ -47,6 +48,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::record_batch)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::checkpoint_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::checkpoint_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::spool_event)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::spool_question)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::spool_report)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::intake_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::redis_commands)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::redis_replies)
@@ -77,6 +80,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::stopped)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::restart_due)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::stop_overdue)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::child_unresponsive)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::supervision_question)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::supervision_report)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::chaos_kill)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::health_question)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::health_answer)
@@ -95,6 +100,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::audit_written)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::audit_tail_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::audit_tail)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::http_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::http_stream_ended)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(breakwater::happening)
 
 CAF_ERROR_CODE_ENUM(breakwater::errc, "breakwater")
 

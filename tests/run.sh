@@ -5,6 +5,6 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tests/run_preset.sh
 
-app/install_packages.sh
+app/install_packages.sh tests/packages.txt
 run_preset release
 print_counts

@@ -6,7 +6,8 @@ void last_prices::add(const merged& told) {
   auto& now = by_symbol_[told.symbol];
   if (told.start_s < now.start_s) return;
   now.start_s = told.start_s;
-  now.last = {told.symbol, told.mean, told.ingest_at, told.suspect};
+  now.last = {told.symbol,     told.mean,         told.ingest_at, told.suspect,  told.deviation,
+              told.spread_bps, told.contributing, told.prices,    told.excluded, told.start_s};
 }
 
 price_answer last_prices::of(const std::vector<std::string>& symbols) const {

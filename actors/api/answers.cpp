@@ -1,6 +1,7 @@
 #include "actors/api/answers.hpp"
 
 #include "actors/api/json_answer.hpp"
+#include "actors/api/page.hpp"
 #include "actors/support/alert_json.hpp"
 #include "actors/support/breaker_json.hpp"
 #include "actors/support/position_health.hpp"
@@ -10,6 +11,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -232,6 +234,68 @@ json json_of(const position_report& told) {
           {"sources", std::move(sources)}};
 }
 
+json json_of(const supervision_report::child& told) {
+  return {{"running", told.running},
+          {"age_s", std::chrono::duration_cast<std::chrono::seconds>(told.age).count()},
+          {"restarts", told.restarts},
+          {"last_cause", or_null(told.last_cause)},
+          {"last_failed_at", or_null(told.last_failed_at)}};
+}
+
+const supervision_report::child* find(const std::optional<supervision_report>& from, std::string_view name) {
+  if (!from) return nullptr;
+  for (const auto& child : from->children)
+    if (child.name == name) return &child;
+  return nullptr;
+}
+
+json json_of(const spool_report& told) {
+  return {{"stream", told.stream},
+          {"level", to_string(told.level)},
+          {"why", or_null(told.why)},
+          {"state", or_null(told.state)},
+          {"waiting", told.waiting},
+          {"retained", told.retained},
+          {"bytes", told.bytes},
+          {"max_bytes", told.max_bytes},
+          {"dead", told.dead},
+          {"accepted", told.accepted},
+          {"acknowledged", told.acknowledged},
+          {"accepted_per_s", told.accepted_per_s},
+          {"acknowledged_per_s", told.acknowledged_per_s},
+          {"oldest_waiting", or_null(told.oldest_waiting)},
+          {"last_kept", or_null(told.last_kept)},
+          {"last_acknowledged", or_null(told.last_acknowledged)},
+          {"last_id", or_null(told.last_id)},
+          {"uuid", or_null(told.uuid)},
+          {"owner", or_null(told.owner)},
+          {"transactions", told.transactions},
+          {"resyncs", told.resyncs},
+          {"refusals", told.refusals},
+          {"sent_again", told.sent_again},
+          {"holes", told.holes},
+          {"trimmed_unread", told.trimmed_unread}};
+}
+
+json json_of(const live_price& told) {
+  auto by_exchange = json::object();
+  auto excluded = json::array();
+  for (const auto of : all_exchanges) {
+    if (const auto& price = told.prices[index_of(of)]) by_exchange[to_string(of)] = *price;
+    if (told.excluded[index_of(of)]) excluded.push_back(to_string(of));
+  }
+  return {{"symbol", told.symbol},
+          {"price", told.price},
+          {"deviation", told.deviation},
+          {"spread_bps", told.spread_bps},
+          {"exchanges", told.contributing},
+          {"suspect", told.suspect},
+          {"at", to_rfc3339(told.at)},
+          {"minute", to_rfc3339(wall_time_from_ms(told.minute_s * 1000))},
+          {"by_exchange", std::move(by_exchange)},
+          {"excluded", std::move(excluded)}};
+}
+
 /// Without an answer its status is not known, and the last health tick says what is wrong with the actor.
 json position_monitor(const std::optional<position_report>& told) {
   return told ? json_of(*told) : json{{"status", "UNKNOWN"}, {"why", "its actor did not answer in time"}};
@@ -323,6 +387,28 @@ http_response chaos_answer(const chaos_kill& order) {
       202, {{"status", "accepted"}, {"action", order.hang ? "hang" : "kill"}, {"actor", order.name}});
 }
 
+http_response page_answer(const std::string& nonce) {
+  constexpr std::string_view mark = "@NONCE@";
+  http_response answer;
+  auto& page = answer.body = page_text();
+  for (std::size_t at = 0; (at = page.find(mark, at)) != std::string::npos;)
+    page.replace(at, mark.size(), nonce);
+  answer.headers = {{"Content-Type", "text/html; charset=utf-8"},
+                    {"Content-Security-Policy",
+                     "default-src 'none'; script-src 'nonce-" + nonce + "'; style-src 'nonce-" + nonce +
+                         "'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
+                         "frame-ancestors 'none'"}};
+  return answer;
+}
+
+http_response events_answer(std::string beginning) {
+  http_response answer;
+  answer.headers = {{"Content-Type", "text/event-stream"}};
+  answer.body = std::move(beginning);
+  answer.streams = true;
+  return answer;
+}
+
 http_response live_answer() { return json_answer(200, {{"status", "alive"}}); }
 
 http_response heartbeat_answer(const position_report& told) {
@@ -349,6 +435,9 @@ http_response whole_health_answer(const health_sources& from, const process_fact
                       {"version", about.version},
                       {"instance", about.instance},
                       {"uptime_s", about.uptime.count()},
+                      {"now", to_rfc3339(about.now)},
+                      {"token_needed", about.token_needed},
+                      {"chaos", about.chaos},
                       {"as_of", from.tick ? or_null(from.tick->as_of) : json{}},
                       {"attention", std::move(attention)},
                       {"redis_manager", redis_manager(from)},
@@ -373,19 +462,34 @@ http_response ready_answer(const health_sources& from) {
 }
 
 http_response actors_answer(const health_sources& from) {
-  if (!from.tick)
-    return json_error(503, "the health actor did not answer", "it is being restarted; ask again");
+  if (!from.tick && !from.supervisor)
+    return json_error(503, "neither the health actor nor the supervisor answered",
+                      "they are being restarted; ask again");
   auto actors = json::array();
-  for (const auto& part : from.tick->parts) {
-    const auto restarts = from.supervisor ? fact(*from.supervisor, "restarts." + part.name) : std::string{};
-    actors.push_back({{"name", part.name},
-                      {"level", to_string(part.answer.level)},
-                      {"why", or_null(part.answer.why)},
-                      {"restarts", restarts.empty() ? 0 : std::stoull(restarts)},
-                      {"facts", facts_of(part.answer)}});
-  }
-  return json_answer(200,
-                     {{"status", "ok"}, {"as_of", or_null(from.tick->as_of)}, {"actors", std::move(actors)}});
+  const auto row = [&](const std::string& name, const health_answer* answer) {
+    json told{{"name", name},
+              {"level", answer ? json(to_string(answer->level)) : json{}},
+              {"why", answer ? or_null(answer->why) : json{}}};
+    if (const auto* child = find(from.supervisor, name)) told.update(json_of(*child));
+    told["facts"] = answer ? facts_of(*answer) : json::object();
+    actors.push_back(std::move(told));
+  };
+  std::set<std::string_view> told;
+  const bool ticked = from.tick && from.tick->as_of; // before that nobody was asked
+  if (from.tick)
+    for (const auto& part : from.tick->parts)
+      row(part.name, ticked ? &part.answer : nullptr), told.insert(part.name);
+  if (from.supervisor) // health does not ask itself, nor the API
+    for (const auto& child : from.supervisor->children)
+      if (!told.contains(child.name)) row(child.name, nullptr);
+  json answer{{"status", from.tick && from.supervisor ? "ok" : "incomplete"},
+              {"as_of", from.tick ? or_null(from.tick->as_of) : json{}}};
+  if (const auto& seen = from.supervisor; seen)
+    answer.update({{"restarts_recently", seen->recent},
+                   {"max_restarts", seen->most},
+                   {"within_s", std::chrono::duration<double>{seen->within}.count()}});
+  answer["actors"] = std::move(actors);
+  return json_answer(200, answer);
 }
 
 http_response feeds_answer(const feed_sources& from, const std::string& symbol) {
@@ -409,6 +513,33 @@ http_response feeds_answer(const feed_sources& from, const std::string& symbol) 
   return json_answer(200, {{"status", all ? "ok" : "incomplete"},
                            {"merged", from.merging ? json_of(*from.merging) : json{}},
                            {"feeds", std::move(feeds)}});
+}
+
+http_response spool_answer(const spool_sources& from, const std::string& sync) {
+  auto streams = json::array();
+  bool all = true, any = false;
+  for (const auto& [name, told] : from) {
+    all = all && told;
+    any = any || told;
+    json stream{{"name", name}};
+    stream.update(told ? json_of(*told) : json{{"error", "the publisher did not answer in time"}});
+    streams.push_back(std::move(stream));
+  }
+  if (!any) return json_error(503, "no publisher answered", "they are being restarted; ask again");
+  return json_answer(
+      200, {{"status", all ? "ok" : "incomplete"}, {"sync", sync}, {"streams", std::move(streams)}});
+}
+
+http_response prices_answer(price_answer told, const std::string& symbol) {
+  if (!symbol.empty() && told.prices.empty())
+    return json_error(404, "there is no merged price of " + symbol + " yet",
+                      "GET /api/feeds?symbol= tells which exchanges have it");
+  std::sort(told.prices.begin(), told.prices.end(),
+            [](const live_price& a, const live_price& b) { return a.symbol < b.symbol; });
+  auto prices = json::array();
+  for (const auto& price : told.prices) prices.push_back(json_of(price));
+  const auto count = prices.size();
+  return json_answer(200, {{"status", "ok"}, {"count", count}, {"prices", std::move(prices)}});
 }
 
 } // namespace breakwater

@@ -11,11 +11,13 @@
 #include "messages/merged.hpp"
 #include "messages/position.hpp"
 #include "messages/redis.hpp"
+#include "messages/spool.hpp"
 #include "messages/time.hpp"
 
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 /// What the actors answered, as the JSON that goes out. Times are RFC 3339, UTC, with milliseconds.
@@ -32,6 +34,10 @@ http_response report_answer(const std::string& breaker, const breaker_standing& 
 http_response audit_answer(const audit_tail& tail);
 http_response alerts_answer(const alerts_report& told);
 http_response chaos_answer(const chaos_kill& order);
+/// The status page, let through by `nonce` alone.
+http_response page_answer(const std::string& nonce);
+/// Begins an event stream.
+http_response events_answer(std::string beginning);
 http_response live_answer();
 /// What is known of the position monitor, now that it said that it is alive.
 http_response heartbeat_answer(const position_report& told);
@@ -43,12 +49,14 @@ struct health_sources {
   std::optional<redis_report> redis;
   breaker_reports breakers;
   std::optional<health_answer> publisher;
-  std::optional<health_answer> supervisor;
+  std::optional<supervision_report> supervisor;
   std::optional<position_report> position_monitor;
 };
 struct process_facts {
   std::string version, instance;
   std::chrono::seconds uptime{0};
+  wall_time now;
+  bool token_needed = false, chaos = false;
 };
 http_response whole_health_answer(const health_sources& from, const process_facts& about);
 /// Ready: records reach Redis.
@@ -66,5 +74,13 @@ struct feed_sources {
 };
 /// 200 if anybody answered. `symbol`: only that one; empty: all of them.
 http_response feeds_answer(const feed_sources& from, const std::string& symbol);
+
+/// What /api/spool is made of, in the order of the wiring. Absent: its actor did not answer in time.
+using spool_sources = std::vector<std::pair<std::string, std::optional<spool_report>>>;
+/// 200 if anybody answered. `sync`: spool.sync.
+http_response spool_answer(const spool_sources& from, const std::string& sync);
+
+/// The last merged price of every symbol, or of `symbol`; 404 if that has none yet.
+http_response prices_answer(price_answer told, const std::string& symbol);
 
 } // namespace breakwater

@@ -8,6 +8,9 @@
 
 #include <algorithm>
 #include <functional>
+#include <iomanip>
+#include <random>
+#include <sstream>
 
 namespace breakwater {
 namespace {
@@ -16,6 +19,21 @@ namespace {
 /// limit.
 constexpr auto answers_within = 1s, orders_within = 4s;
 constexpr auto bind_again_after = 5s;
+
+/// Those who can be told live at a time.
+constexpr std::size_t most_watchers = 64;
+/// They are told this often how everything stands; of the market at least twice as seldom, and no more than
+/// so much a second.
+constexpr auto look_every = 1s, market_every = 2s;
+constexpr std::size_t market_bytes_per_s = 200'000;
+
+/// 128 bits that nobody can guess.
+std::string fresh_nonce() {
+  std::random_device source;
+  std::ostringstream text;
+  for (int i = 0; i < 4; ++i) text << std::hex << std::setw(8) << std::setfill('0') << source();
+  return std::move(text).str();
+}
 
 /// The name breaker calls are logged under: [CB_API].
 constexpr const char* breaker_calls = "api/breaker";
@@ -65,9 +83,9 @@ void gather_everything(api_state& state, const health_gathering& into) {
   gather<health_answer>(
       self, into, state.peers.publisher, health_question{},
       [](health_sources& found, health_answer& told) { found.publisher = std::move(told); });
-  gather<health_answer>(
-      self, into, state.peers.supervisor, health_question{},
-      [](health_sources& found, health_answer& told) { found.supervisor = std::move(told); });
+  gather<supervision_report>(
+      self, into, state.peers.supervisor, supervision_question{},
+      [](health_sources& found, supervision_report& told) { found.supervisor = std::move(told); });
   gather<position_report>(
       self, into, state.peers.position_monitor, position_question{},
       [](health_sources& found, position_report& told) { found.position_monitor = std::move(told); });
@@ -87,6 +105,33 @@ void gather_feeds(api_state& state, const shared_gathering<feed_sources>& into,
         state.self, into, whom, feed_question{},
         [place](feed_sources& found, feed_report& told) { found.feeds[place].told = std::move(told); });
   }
+}
+
+void gather_spool(api_state& state, const shared_gathering<spool_sources>& into) {
+  for (const auto& [stream, whom] : state.peers.publishers) {
+    const auto place = into->found.size();
+    into->found.emplace_back(stream, std::nullopt);
+    gather<spool_report>(
+        state.self, into, whom, spool_question{},
+        [place](spool_sources& found, spool_report& told) { found[place].second = std::move(told); });
+  }
+}
+
+/// Has `from_whom(state, gathering)` ask, and calls `done` with what came.
+template <class Sources = health_sources, class Gather, class Done>
+void collect(api_state& state, Gather from_whom, Done done) {
+  auto open = std::make_shared<gathering<Sources>>();
+  open->done = std::move(done);
+  from_whom(state, open);
+}
+
+process_facts facts_about(const api_state& state) {
+  return {state.options.version,
+          state.options.instance,
+          std::chrono::duration_cast<std::chrono::seconds>(state.self->clock().now() - state.born),
+          state.options.clock(),
+          !state.options.token.empty(),
+          state.options.chaos};
 }
 
 /// The breakers in the order of the wiring, whoever answered first.
@@ -182,6 +227,24 @@ public:
                             this_.deliver(feeds_answer(found, asked.symbol));
                           });
   }
+  void operator()(const ask_spool&) {
+    collect<spool_sources>(gather_spool, [this_ = *this](const spool_sources& found) {
+      this_.deliver(spool_answer(found, this_.state_.options.spool_sync));
+    });
+  }
+  void operator()(const ask_prices& asked) {
+    price_question question;
+    if (!asked.symbol.empty()) question.symbols = {asked.symbol};
+    state_.self->request(state_.peers.aggregator, answers_within, std::move(question))
+        .then([this_ = *this,
+               asked](price_answer& told) { this_.deliver(prices_answer(std::move(told), asked.symbol)); },
+              [this_ = *this](const caf::error&) {
+                this_.deliver(json_error(503, "the aggregator did not answer in time",
+                                         "it is being restarted; ask again"));
+              });
+  }
+  void operator()(const ask_page&) { deliver(page_answer(fresh_nonce())); }
+  void operator()(const ask_events& asked) { state_.watch(number_, asked.last_seen); }
   void operator()(const order_heartbeat& order) {
     state_.self->request(state_.peers.position_monitor, answers_within, order.what)
         .then([this_ = *this](const position_report& told) { this_.deliver(heartbeat_answer(told)); },
@@ -201,9 +264,7 @@ public:
 private:
   template <class Sources = health_sources, class Gather, class Done>
   void collect(Gather from_whom, Done done) {
-    auto open = std::make_shared<gathering<Sources>>();
-    open->done = std::move(done);
-    from_whom(state_, open);
+    breakwater::collect<Sources>(state_, from_whom, std::move(done));
   }
 
   template <class Answer, class Handle, class Within, class Question, class Then>
@@ -222,10 +283,7 @@ private:
     found.breakers = in_order(state_, std::move(found.breakers));
     return found;
   }
-  [[nodiscard]] process_facts about() const {
-    return {state_.options.version, state_.options.instance,
-            std::chrono::duration_cast<std::chrono::seconds>(state_.self->clock().now() - state_.born)};
-  }
+  [[nodiscard]] process_facts about() const { return facts_about(state_); }
 
   void deliver(http_response what) const { state_.answer(number_, std::move(what)); }
   void deliver_read(http_response what) const {
@@ -254,9 +312,10 @@ private:
 void api_state::listen() {
   // Weak: the port's thread must not keep the actor's address alive.
   caf::actor_addr us = self->address();
-  auto bound = port->serve(options.listen, options.limits, [us](http_request request) {
-    if (auto alive = caf::actor_cast<api_actor>(us)) caf::anon_send(alive, std::move(request));
-  });
+  const auto pass_on = [us](auto what) {
+    if (auto alive = caf::actor_cast<api_actor>(us)) caf::anon_send(alive, std::move(what));
+  };
+  auto bound = port->serve(options.listen, options.limits, {.asked = pass_on, .ended = pass_on});
   if (bound) {
     listener = std::move(*bound);
     why_not.clear();
@@ -279,6 +338,63 @@ void api_state::take(const http_request& request) {
   std::visit(answering{*this, request}, std::get<api_question>(routed));
 }
 
+void api_state::watch(std::uint64_t number, const std::string& last_seen) {
+  if (watchers.size() >= most_watchers)
+    return answer(number, json_error(503, "too many are told live already",
+                                     "close a status page you do not use, then try again"));
+  answer(number, events_answer(told->greeting(last_seen)));
+  watchers.insert(number);
+  told->forget();
+  next_market_look = {};
+  look();
+}
+
+void api_state::tell(const live_piece& piece) {
+  if (!piece || !listener) return;
+  for (const auto number : watchers) listener->push(number, piece);
+}
+
+void api_state::look() {
+  if (watchers.empty()) return;
+  const auto now = self->clock().now();
+  next_look = now + look_every;
+  wakes.set(self, next_look);
+  const auto tell_part = [this](const char* part, http_response what) {
+    const auto bytes = what.body.size();
+    tell(told->stands(part, std::move(what.body)));
+    return bytes;
+  };
+  collect(*this, gather_everything, [this, tell_part](health_sources found) {
+    found.breakers = in_order(*this, std::move(found.breakers));
+    tell_part("health", whole_health_answer(found, facts_about(*this)));
+    if (!found.breakers.empty())
+      tell_part("breakers", status_answer(found.breakers.front().name, found.breakers));
+    tell_part("actors", actors_answer(found));
+  });
+  collect<spool_sources>(*this, gather_spool, [this, tell_part](const spool_sources& found) {
+    tell_part("spool", spool_answer(found, options.spool_sync));
+  });
+  if (peers.alerts)
+    self->request(peers.alerts, answers_within, alerts_question{})
+        .then([tell_part](const alerts_report& report) { tell_part("alerts", alerts_answer(report)); },
+              [tell_part](const caf::error& error) {
+                tell_part("alerts", no_answer("the alerts actor", error));
+              });
+  if (now < next_market_look) return;
+  next_market_look = now + market_every + std::chrono::seconds{market_bytes / market_bytes_per_s};
+  collect<feed_sources>(
+      *this, [](api_state& state, const auto& into) { gather_feeds(state, into, std::nullopt); },
+      [this, tell_part](const feed_sources& found) {
+        market_bytes = tell_part("feeds", feeds_answer(found, {}));
+      });
+  self->request(peers.aggregator, answers_within, price_question{})
+      .then(
+          [this, tell_part](price_answer& prices) {
+            market_bytes += tell_part("prices", prices_answer(std::move(prices), {}));
+          },
+          [tell_part](const caf::error& error) { tell_part("prices", no_answer("the aggregator", error)); });
+}
+
 void api_state::answer(std::uint64_t number, http_response what) {
   what.number = number;
   if (what.status >= 400) ++refused;
@@ -292,6 +408,7 @@ api_actor::behavior_type api_behavior(self_ptr<api_actor, api_state> self, api_o
   state.peers = std::move(peers);
   state.port = std::move(port);
   state.born = self->clock().now();
+  state.told = std::make_unique<live>(std::to_string(epoch_ms(state.options.clock())));
   for (const auto& [name, whom] : state.peers.breakers) state.rules.breakers.push_back(name);
   for (const auto& [of, whom] : state.peers.feeds) state.rules.feeds.push_back(of);
   state.rules.actors = state.peers.actors;
@@ -300,15 +417,21 @@ api_actor::behavior_type api_behavior(self_ptr<api_actor, api_state> self, api_o
   state.listen();
   return {
       [self](const http_request& request) { self->state.take(request); },
+      [self](const http_stream_ended& which) { self->state.watchers.erase(which.number); },
+      [self](const happening& what) { self->state.tell(self->state.told->happened(what)); },
       [self](const wake& which) {
-        if (self->state.wakes.is_due(which) && !self->state.listener) self->state.listen();
+        auto& now = self->state;
+        if (!now.wakes.is_due(which)) return;
+        if (!now.listener) now.listen();
+        now.look();
       },
       [self](const health_question&) {
         const auto& now = self->state;
         health_answer answer;
         answer.facts = {{"address", now.listener ? now.listener->address() : ""},
                         {"requests", std::to_string(now.requests)},
-                        {"refused", std::to_string(now.refused)}};
+                        {"refused", std::to_string(now.refused)},
+                        {"watchers", std::to_string(now.watchers.size())}};
         if (!now.listener) answer.level = health_level::degraded, answer.why = now.why_not;
         return answer;
       },

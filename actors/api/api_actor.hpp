@@ -1,12 +1,14 @@
 #pragma once
 
 #include "actors/api/http_port.hpp"
+#include "actors/api/live.hpp"
 #include "actors/api/routes.hpp"
 #include "actors/support/actor_base.hpp"
 #include "actors/support/timer.hpp"
 #include "messages/actors.hpp"
 
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,13 +22,14 @@ struct api_options {
   std::string version, instance;
   wall_clock clock = system_wall_time;
   http_limits limits{};
+  std::string spool_sync{}; ///< "batch", "os".
 };
 
 /// Whom the API asks. Relays, so that a restart of anybody stales nothing.
 struct api_peers {
   std::vector<std::pair<std::string, breaker_actor>> breakers; ///< The first is the default.
   redis_actor redis;
-  publisher_actor publisher;
+  publisher_actor publisher; ///< Of the merged records.
   health_actor health;
   audit_actor audit;
   supervisor_actor supervisor;
@@ -35,6 +38,7 @@ struct api_peers {
   aggregator_actor aggregator; ///< Who makes the records.
   position_monitor_actor position_monitor;
   alerts_actor alerts{};
+  std::vector<std::pair<std::string, publisher_actor>> publishers{}; ///< All of them.
 };
 
 struct api_state {
@@ -44,6 +48,11 @@ struct api_state {
 
   void listen();
   void take(const http_request& request);
+  /// Somebody wants to be told live; there are limits.
+  void watch(std::uint64_t number, const std::string& last_seen);
+  /// Tells who watches how everything stands, as far as it changed, and sees to the next look.
+  void look();
+  void tell(const live_piece& piece);
   void answer(std::uint64_t number, http_response what);
 
   api_actor::pointer self;
@@ -55,6 +64,10 @@ struct api_state {
   std::string why_not;                     ///< Why not.
   mono_time born;
   std::uint64_t requests = 0, refused = 0; ///< Refused: answered with 4xx or 5xx.
+  std::unique_ptr<live> told;
+  std::set<std::uint64_t> watchers; ///< Requests whose answers go on.
+  mono_time next_look, next_market_look;
+  std::size_t market_bytes = 0; ///< Of the last look at feeds and prices.
   timer wakes;
 };
 

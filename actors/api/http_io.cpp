@@ -19,9 +19,11 @@
 #include <atomic>
 #include <charconv>
 #include <ctime>
+#include <deque>
 #include <list>
 #include <mutex>
 #include <optional>
+#include <sstream>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -78,6 +80,7 @@ public:
   /// Too many are connected already: says so and goes.
   void turn_away();
   void answer(http_response&& what);
+  void push(std::shared_ptr<const std::string> piece);
   void close();
 
 private:
@@ -86,6 +89,7 @@ private:
     reading,   ///< A request has begun.
     waiting,   ///< For its answer.
     writing,   ///< It.
+    streaming, ///< The answer has no end.
     lingering, ///< The last answer is out.
     closed
   };
@@ -103,8 +107,11 @@ private:
   template <class Body>
   void write_as(http_response& what, bool keep, typename Body::value_type body);
   void on_written(bool keep);
+  void stream(http_response&& what);
+  void write_pieces();
   void linger();
   void set_deadline(milliseconds after);
+  void end_deadline();
   void on_deadline();
   void become(phase next);
 
@@ -119,7 +126,9 @@ private:
   std::shared_ptr<void> response_; ///< While it is written.
   phase phase_ = phase::reading;
   bool head_only_ = false, keep_ = false;
-  std::uint64_t request_ = 0; ///< Its number while it waits for an answer.
+  std::uint64_t request_ = 0; ///< Its number while it waits for an answer, or for more of it.
+  std::deque<std::shared_ptr<const std::string>> pieces_; ///< Of a stream, not yet written.
+  std::size_t pieces_bytes_ = 0;
   std::size_t lingered_bytes_ = 0;
   std::array<char, 4096> discarded_{};
   bool turned_away_ = false;
@@ -131,8 +140,8 @@ private:
 /// A port and its connections.
 class server : public std::enable_shared_from_this<server> {
 public:
-  server(asio::io_context& io, const http_limits& limits, http_port::sink requests)
-      : io_(io), acceptor_(io), accept_later_(io), limits_(limits), requests_(std::move(requests)) {}
+  server(asio::io_context& io, const http_limits& limits, http_port::sink into)
+      : io_(io), acceptor_(io), accept_later_(io), limits_(limits), into_(std::move(into)) {}
 
   /// Before any other thread knows of it.
   result<done> bind(const std::string& listen);
@@ -144,6 +153,12 @@ public:
   void answer(http_response what) {
     asio::post(io_, [self = shared_from_this(), what = std::move(what)]() mutable {
       self->deliver(std::move(what));
+    });
+  }
+  void push(std::uint64_t number, std::shared_ptr<const std::string> piece) {
+    asio::post(io_, [self = shared_from_this(), number, piece = std::move(piece)]() mutable {
+      if (const auto found = self->streams_.find(number); found != self->streams_.end())
+        found->second->push(std::move(piece));
     });
   }
   /// The port is free when this returns: whoever restarts binds it at once.
@@ -163,18 +178,21 @@ private:
   void deliver(http_response&& what);
   void close();
   std::uint64_t ask(http_request request, connection* from);
+  void stream_ended(std::uint64_t number) {
+    if (!ended_ && into_.ended) into_.ended({number});
+  }
 
   asio::io_context& io_;
   std::mutex gate_; ///< Guards the acceptor, which end() closes from any thread.
   tcp::acceptor acceptor_;
   asio::steady_timer accept_later_;
   http_limits limits_;
-  http_port::sink requests_;
+  http_port::sink into_;
   std::string address_;
   std::atomic<bool> ended_ = false;
   std::unordered_set<std::shared_ptr<connection>> connections_, turned_away_;
   std::list<connection*> idle_; ///< Those that may be closed for another, longest first.
-  std::unordered_map<std::uint64_t, connection*> asked_;
+  std::unordered_map<std::uint64_t, connection*> asked_, streams_;
   std::uint64_t last_request_ = 0;
 
   friend class connection;
@@ -291,6 +309,7 @@ void connection::on_request() {
 }
 
 void connection::answer(http_response&& what) {
+  if (what.streams && !head_only_) return stream(std::move(what));
   request_ = 0;
   write(std::move(what), keep_);
 }
@@ -329,9 +348,9 @@ void connection::write(http_response&& what, bool keep) {
     write_as<http::string_body>(what, keep, std::move(what.body));
 }
 
+/// Status and headers of an answer.
 template <class Body>
-void connection::write_as(http_response& what, bool keep, typename Body::value_type body) {
-  const auto size = head_only_ ? what.body.size() : std::size_t{0};
+std::shared_ptr<http::response<Body>> head_of(const http_response& what) {
   auto message = std::make_shared<http::response<Body>>();
   message->result(what.status);
   message->set(http::field::server, "breakwater");
@@ -339,6 +358,13 @@ void connection::write_as(http_response& what, bool keep, typename Body::value_t
   message->set(http::field::cache_control, "no-store");
   message->set("X-Content-Type-Options", "nosniff");
   for (const auto& [name, value] : what.headers) message->set(name, value);
+  return message;
+}
+
+template <class Body>
+void connection::write_as(http_response& what, bool keep, typename Body::value_type body) {
+  const auto size = head_only_ ? what.body.size() : std::size_t{0};
+  auto message = head_of<Body>(what);
   message->keep_alive(keep);
   message->body() = std::move(body);
   if (head_only_)
@@ -362,10 +388,44 @@ void connection::on_written(bool keep) {
   linger();
 }
 
+/// Without a length: the stream ends with the connection.
+void connection::stream(http_response&& what) {
+  become(phase::streaming);
+  server_.streams_.emplace(request_, this);
+  auto head = head_of<http::empty_body>(what);
+  head->keep_alive(false);
+  std::ostringstream text;
+  text << head->base();
+  pieces_.push_back(std::make_shared<const std::string>(std::move(text).str() + what.body));
+  pieces_bytes_ = pieces_.front()->size();
+  write_pieces();
+  linger(); // or the client's end would not be seen
+}
+
+void connection::push(std::shared_ptr<const std::string> piece) {
+  pieces_bytes_ += piece->size();
+  if (pieces_bytes_ > server_.limits_.stream_bytes) return close();
+  pieces_.push_back(std::move(piece));
+  if (pieces_.size() == 1) write_pieces();
+}
+
+void connection::write_pieces() {
+  set_deadline(server_.limits_.write_within);
+  asio::async_write(socket_, asio::buffer(*pieces_.front()),
+                    [self = shared_from_this()](error_code error, std::size_t) {
+                      if (self->phase_ != phase::streaming) return;
+                      if (error) return self->close();
+                      self->pieces_bytes_ -= self->pieces_.front()->size();
+                      self->pieces_.pop_front();
+                      self->end_deadline();
+                      if (!self->pieces_.empty()) self->write_pieces();
+                    });
+}
+
 void connection::linger() {
   socket_.async_read_some(asio::buffer(discarded_),
                           [self = shared_from_this()](error_code error, std::size_t size) {
-                            if (self->phase_ != phase::lingering) return;
+                            if (self->phase_ != phase::lingering && self->phase_ != phase::streaming) return;
                             self->lingered_bytes_ += size;
                             if (error || self->lingered_bytes_ > linger_bytes) return self->close();
                             self->linger();
@@ -378,6 +438,11 @@ void connection::set_deadline(milliseconds after) {
     // A newer deadline may have been set while this one was on its way here.
     if (!error && number == self->deadline_number_) self->on_deadline();
   });
+}
+
+void connection::end_deadline() {
+  ++deadline_number_;
+  deadline_.cancel();
 }
 
 void connection::on_deadline() {
@@ -396,7 +461,10 @@ void connection::on_deadline() {
 void connection::close() {
   if (phase_ == phase::closed) return;
   become(phase::closed);
-  if (request_ != 0) server_.asked_.erase(std::exchange(request_, 0));
+  if (const auto number = std::exchange(request_, 0); number != 0) {
+    server_.asked_.erase(number);
+    if (server_.streams_.erase(number) > 0) server_.stream_ended(number);
+  }
   error_code ignored;
   socket_.close(ignored);
   deadline_.cancel();
@@ -468,7 +536,7 @@ void server::welcome(tcp::socket socket) {
 std::uint64_t server::ask(http_request request, connection* from) {
   request.number = ++last_request_;
   asked_.emplace(request.number, from);
-  if (!ended_) requests_(std::move(request));
+  if (!ended_) into_.asked(std::move(request));
   return last_request_;
 }
 
@@ -492,6 +560,9 @@ public:
   explicit bound_server(std::shared_ptr<server> bound) : server_(std::move(bound)) {}
   ~bound_server() override { server_->end(); }
   void answer(http_response response) override { server_->answer(std::move(response)); }
+  void push(std::uint64_t number, std::shared_ptr<const std::string> piece) override {
+    server_->push(number, std::move(piece));
+  }
   [[nodiscard]] std::string address() const override { return server_->address(); }
 
 private:
@@ -501,8 +572,8 @@ private:
 } // namespace
 
 result<std::unique_ptr<http_listener>> http_io::serve(const std::string& listen, const http_limits& limits,
-                                                      sink requests) {
-  auto made = std::make_shared<server>(io_, limits, std::move(requests));
+                                                      sink into) {
+  auto made = std::make_shared<server>(io_, limits, std::move(into));
   if (auto bound = made->bind(listen); !bound) return bound.error();
   made->start();
   return std::unique_ptr<http_listener>{std::make_unique<bound_server>(std::move(made))};

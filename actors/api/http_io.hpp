@@ -14,7 +14,7 @@ public:
   explicit http_io(boost::asio::io_context& io) : io_(io) {}
 
   result<std::unique_ptr<http_listener>> serve(const std::string& listen, const http_limits& limits,
-                                               sink requests) override;
+                                               sink into) override;
 
 private:
   boost::asio::io_context& io_;

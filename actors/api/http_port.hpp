@@ -21,6 +21,8 @@ struct http_limits {
   std::chrono::milliseconds idle_for{60000};       ///< A connection without a request is closed then.
   std::chrono::milliseconds answer_within{5000};   ///< Nobody answered the request: 503.
   std::chrono::milliseconds write_within{10000};   ///< A client that does not read its answer is closed then.
+  std::size_t stream_bytes = std::size_t{8}
+                             << 20; ///< Unread pieces of a stream; above: its client is closed.
 };
 
 /// A bound port and its connections. Destroying it closes them; it never blocks.
@@ -29,20 +31,27 @@ struct http_listener {
   /// Answers a request. An answer to a request that nobody waits for any more is dropped. Any thread may
   /// call.
   virtual void answer(http_response response) = 0;
+  /// The next piece of the stream that answered request `number`. Dropped if nobody reads it any more. Any
+  /// thread may call.
+  virtual void push(std::uint64_t number, std::shared_ptr<const std::string> piece) = 0;
   /// "127.0.0.1:8000"; the port that was taken when 0 was asked for.
   [[nodiscard]] virtual std::string address() const = 0;
 };
 
 /// What API needs of the network. http_io does it with Boost.Beast, the tests' fake in memory.
 struct http_port {
-  using sink = std::function<void(http_request)>;
+  /// What happens: requests come, streams end that the owner has not ended.
+  struct sink {
+    std::function<void(http_request)> asked;
+    std::function<void(http_stream_ended)> ended{};
+  };
 
   virtual ~http_port() = default;
-  /// Binds `listen` ("127.0.0.1:8000", "[::1]:0") and serves. `requests` is called on a thread of the port,
-  /// also after the listener was destroyed if a request was under way then: it must be safe to call for ever.
+  /// Binds `listen` ("127.0.0.1:8000", "[::1]:0") and serves. `into` is called on a thread of the port, also
+  /// after the listener was destroyed if a request was under way then: it must be safe to call for ever.
   /// Fails with errc::address_invalid; `detail` says what cannot be bound and why.
   virtual result<std::unique_ptr<http_listener>> serve(const std::string& listen, const http_limits& limits,
-                                                       sink requests) = 0;
+                                                       sink into) = 0;
 };
 
 } // namespace breakwater

@@ -159,6 +159,13 @@ std::optional<exchange> feed_of(const parameters& given, const api_rules& rules)
                            all.empty() ? "no exchange is followed" : "there are: " + all)};
 }
 
+/// Empty: none was named.
+std::string symbol_of(const parameters& given) {
+  const auto symbol = given.text("symbol");
+  if (symbol && symbol->empty()) bad_request("symbol is empty", "such as symbol=BTCUSDT");
+  return symbol.value_or("");
+}
+
 std::string breaker_of(const parameters& given, const api_rules& rules) {
   const auto name = given.text("breaker").value_or(rules.breakers.front());
   if (std::find(rules.breakers.begin(), rules.breakers.end(), name) != rules.breakers.end()) return name;
@@ -291,9 +298,17 @@ const route_row rows[] = {
     {"GET", "/api/feeds",
      [](const http_request& request, const api_rules& rules) -> api_question {
        const parameters given{request, {"exchange", "symbol"}};
-       const auto symbol = given.text("symbol");
-       if (symbol && symbol->empty()) bad_request("symbol is empty", "such as symbol=BTCUSDT");
-       return ask_feeds{feed_of(given, rules), symbol.value_or("")};
+       return ask_feeds{feed_of(given, rules), symbol_of(given)};
+     }},
+    {"GET", "/api/spool", [](const http_request&, const api_rules&) -> api_question { return ask_spool{}; }},
+    {"GET", "/api/prices",
+     [](const http_request& request, const api_rules&) -> api_question {
+       return ask_prices{symbol_of(parameters{request, {"symbol"}})};
+     }},
+    {"GET", "/", [](const http_request&, const api_rules&) -> api_question { return ask_page{}; }},
+    {"GET", "/api/events",
+     [](const http_request& request, const api_rules&) -> api_question {
+       return ask_events{header(request, "last-event-id")};
      }},
     {"POST", "/api/position-monitor/heartbeat",
      [](const http_request& request, const api_rules&) -> api_question {

@@ -63,6 +63,9 @@ void publisher_state::pump() {
     for (const auto& [key, value] : notice.details) details.emplace_back(key, value);
     emit(options.name, notice.what, details);
   }
+  const auto& counted = core->counted();
+  if (accepting.saw(counted.accepted, self->clock().now())) last_kept = options.clock();
+  if (acknowledging.saw(counted.acknowledged, self->clock().now())) last_acknowledged = options.clock();
   alarm.set(self, core->next_wake());
   if (!drains.empty() && core->idle())
     for (auto& promise : std::exchange(drains, {}))
@@ -117,6 +120,31 @@ health_answer publisher_state::health() const {
   return answer;
 }
 
+spool_report publisher_state::report() const {
+  const auto how = health();
+  spool_report told;
+  told.stream = options.how.stream, told.level = how.level, told.why = how.why;
+  if (!opened) return told;
+  const auto now = self->clock().now();
+  const auto used = spool->size();
+  const auto& counted = core->counted();
+  told.state = to_string(core->state());
+  told.waiting = used.waiting, told.retained = used.retained, told.dead = used.dead;
+  told.bytes = used.bytes, told.max_bytes = used.max_bytes;
+  told.accepted = counted.accepted, told.acknowledged = counted.acknowledged;
+  told.accepted_per_s = accepting.per_second(now), told.acknowledged_per_s = acknowledging.per_second(now);
+  if (used.waiting > 0)
+    if (const auto next = spool->read(spool->acknowledged(), 1); !next.empty())
+      told.oldest_waiting = wall_time_from_ms(static_cast<std::int64_t>(next.front().first.ms));
+  told.last_kept = last_kept, told.last_acknowledged = last_acknowledged;
+  told.last_id = to_string(spool->last()), told.uuid = spool->uuid();
+  if (core->state() == delivery::phase::disowned) told.owner = core->owner();
+  told.transactions = counted.transactions, told.resyncs = counted.resyncs;
+  told.refusals = counted.refusals, told.sent_again = counted.sent_again;
+  told.holes = counted.holes, told.trimmed_unread = counted.trimmed_unread;
+  return told;
+}
+
 publisher_actor::behavior_type publisher_behavior(self_ptr<publisher_actor, publisher_state> self,
                                                   publisher_options options, redis_actor redis,
                                                   std::shared_ptr<spool_port> spool) {
@@ -151,6 +179,7 @@ publisher_actor::behavior_type publisher_behavior(self_ptr<publisher_actor, publ
         self->state.pump();
         return promise;
       },
+      [self](spool_question) { return self->state.report(); },
       [self](health_question) {
         auto answer = self->state.health();
         self->state.core->look_if_idle(self->clock().now());

@@ -2,10 +2,12 @@
 
 #include "actors/publisher/delivery.hpp"
 #include "actors/support/actor_base.hpp"
+#include "actors/support/rate_meter.hpp"
 #include "actors/support/timer.hpp"
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +30,7 @@ struct publisher_state {
   /// Sends what is due, logs what was found, answers who waits for the end.
   void pump();
   health_answer health() const;
+  spool_report report() const;
 
   publisher_actor::pointer self;
   publisher_options options;
@@ -37,6 +40,8 @@ struct publisher_state {
   timer alarm;
   bool opened = false; ///< The spool is.
   bool full = false;
+  rate_meter accepting, acknowledging; ///< Records.
+  std::optional<wall_time> last_kept, last_acknowledged;
   std::map<std::uint64_t, caf::typed_response_promise<intake_answer>> answers; ///< By the spool's ticket.
   std::vector<caf::typed_response_promise<checkpoint_answer>> checkpoints;     ///< Asked, not yet answered.
   std::vector<caf::typed_response_promise<drained>> drains;

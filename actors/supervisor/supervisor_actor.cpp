@@ -67,6 +67,8 @@ void supervisor_state::on_failure(std::size_t i, const failure& why) {
   auto& slot = slots[i];
   const auto wait = policy->failed(i, slot.born, self->clock().now());
   ++slot.restarts;
+  slot.last_cause = std::string{to_string(why.code)} + ": " + why.detail;
+  slot.last_failed_at = options.clock();
   fields details{{"actor", slot.spec.name}, {"errc", to_string(why.code)}, {"reason", why.detail}};
   if (wait) details.insert(details.end(), {{"attempt", slot.restarts}, {"wait_ms", wait->count()}});
   emit(name, event::actor_failed, details);
@@ -176,6 +178,19 @@ health_answer supervisor_state::health() const {
   return answer;
 }
 
+supervision_report supervisor_state::report() const {
+  const auto now = self->clock().now();
+  supervision_report told;
+  for (const auto& slot : slots)
+    told.children.push_back({slot.spec.name, static_cast<bool>(slot.live),
+                             std::chrono::duration_cast<milliseconds>(now - slot.born), slot.restarts,
+                             slot.last_cause, slot.last_failed_at});
+  told.recent = policy->recent(now);
+  told.most = options.limits.max_restarts;
+  told.within = options.limits.within;
+  return told;
+}
+
 supervisor_actor::behavior_type supervisor_behavior(self_ptr<supervisor_actor, supervisor_state> self,
                                                     std::vector<child_spec> children,
                                                     supervisor_options options) {
@@ -206,6 +221,7 @@ supervisor_actor::behavior_type supervisor_behavior(self_ptr<supervisor_actor, s
       [self](const stop_overdue& which) { self->state.on_overdue(which); },
       [self](const child_unresponsive& which) { self->state.on_unresponsive(which); },
       [self](const chaos_kill& whom) { self->state.on_chaos(whom); },
+      [self](supervision_question) { return self->state.report(); },
       [self](health_question) { return self->state.health(); },
   };
 }

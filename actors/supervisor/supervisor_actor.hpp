@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,7 @@ struct supervisor_options {
   supervisor_settings limits;
   restart_strategy strategy = restart_strategy::one_for_one;
   audit_actor audit;
+  wall_clock clock = system_wall_time;
   /// A child hangs in a handler and nothing in the process can end it; does not return. Tests put something
   /// else here.
   std::function<void()> on_hang;
@@ -60,6 +62,7 @@ struct supervisor_state {
   void end(std::size_t slot, errc why);
   void on_overdue(const stop_overdue& which);
   health_answer health() const;
+  supervision_report report() const;
 
   struct slot_state {
     child_spec spec;
@@ -69,6 +72,8 @@ struct supervisor_state {
     bool ending = false;     ///< Was told to end, and stop_overdue is set.
     std::uint64_t timer = 0; ///< Of the newest restart_due or stop_overdue.
     std::size_t restarts = 0;
+    std::string last_cause;
+    std::optional<wall_time> last_failed_at;
   };
 
   supervisor_actor::pointer self;

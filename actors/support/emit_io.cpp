@@ -29,6 +29,7 @@ struct log_state {
   log_format format = log_format::text;
   severity threshold = severity::info;
   std::map<std::string, repeats> quiet; ///< By actor, event and the fields that tell subjects apart.
+  std::shared_ptr<const std::function<void(happening)>> ear;
 };
 
 log_state& state() {
@@ -46,6 +47,12 @@ std::shared_ptr<spdlog::logger> logger_on(spdlog::sink_ptr sink) {
 constexpr const char* text_of(severity level) {
   constexpr std::array names{"DEBUG", "INFO ", "WARN ", "ERROR"};
   return names[static_cast<std::size_t>(level)];
+}
+
+std::string_view level_of(const event_info& row) {
+  std::string_view level{text_of(row.level)};
+  if (level.back() == ' ') level.remove_suffix(1);
+  return level;
 }
 
 void append_json(std::string& line, std::string_view text) {
@@ -78,10 +85,8 @@ std::string as_text(const event_info& row, std::string_view actor, std::span<con
 }
 
 std::string as_json(const event_info& row, std::string_view actor, std::span<const field> details) {
-  std::string level{text_of(row.level)};
-  if (level.back() == ' ') level.pop_back();
   auto line = fmt::format(R"({{"time":"{}","level":"{}","actor":"{}","message":"{}","event":"{}")",
-                          to_rfc3339(system_wall_time()), level, tag_of(actor), row.text, row.name);
+                          to_rfc3339(system_wall_time()), level_of(row), tag_of(actor), row.text, row.name);
   for (const auto& f : details) {
     line += ',';
     append_json(line, f.key);
@@ -100,10 +105,17 @@ std::string repeat_key(std::string_view actor, const event_info& row, std::span<
   return key;
 }
 
+happening happening_of(const event_info& row, std::string_view actor, std::span<const field> details) {
+  happening what{
+      system_wall_time(), std::string{level_of(row)}, std::string{tag_of(actor)}, row.name, row.text, {}};
+  for (const auto& f : details) what.details.emplace_back(f.key, f.value);
+  return what;
+}
+
 void write(std::string_view actor, event what, std::span<const field> details) {
   const auto& row = info_of(what);
   auto& log = state();
-  std::lock_guard guard{log.mutex};
+  std::unique_lock guard{log.mutex};
   if (row.level < log.threshold) return;
   std::vector<field> all{details.begin(), details.end()};
   if (row.quiet_for.count() > 0) {
@@ -120,6 +132,10 @@ void write(std::string_view actor, event what, std::span<const field> details) {
   if (!log.out) log.out = logger_on(std::make_shared<spdlog::sinks::stderr_sink_mt>());
   const auto line = log.format == log_format::json ? as_json(row, actor, all) : as_text(row, actor, all);
   log.out->log(spdlog::level::critical, fmt::string_view{line});
+  if (!log.ear || row.level == severity::debug) return;
+  const auto ear = log.ear;
+  guard.unlock(); // it may emit itself
+  (*ear)(happening_of(row, actor, all));
 }
 
 } // namespace
@@ -129,6 +145,12 @@ void emit(std::string_view actor, event what, std::initializer_list<field> detai
 }
 
 void emit(std::string_view actor, event what, const fields& details) { write(actor, what, details); }
+
+void let_hear(std::function<void(happening)> ear) {
+  auto& log = state();
+  std::lock_guard guard{log.mutex};
+  log.ear = ear ? std::make_shared<const std::function<void(happening)>>(std::move(ear)) : nullptr;
+}
 
 result<done> open_log(const log_settings& how) {
   auto& log = state();

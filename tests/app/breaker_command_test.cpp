@@ -27,12 +27,12 @@ struct command_fixture {
   std::ostringstream out, err;
 
   command_fixture() {
-    auto bound = http_io{io}.serve("127.0.0.1:0", {}, [this](http_request request) {
-      asked = request;
-      auto answer = answers();
-      answer.number = request.number;
-      listener->answer(std::move(answer));
-    });
+    auto bound = http_io{io}.serve("127.0.0.1:0", {}, {.asked = [this](http_request request) {
+                                     asked = request;
+                                     auto answer = answers();
+                                     answer.number = request.number;
+                                     listener->answer(std::move(answer));
+                                   }});
     BOOST_REQUIRE(bound);
     listener = std::move(*bound);
     options.api = listener->address();

@@ -81,6 +81,7 @@ struct aggregator_fixture : actor_fixture {
             },
             [](const spool_event&) {},
             [](const link_up&) {},
+            [](const spool_question&) { return spool_report{}; },
             [this](wake what) { // a promise can be kept only by the actor that gave it
               auto promise = unanswered.front();
               unanswered.pop_front();
@@ -97,6 +98,7 @@ struct aggregator_fixture : actor_fixture {
             [](checkpoint_request) { return checkpoint_answer{std::make_shared<const checkpoint>()}; },
             [](const spool_event&) {},
             [](const link_up&) {},
+            [](const spool_question&) { return spool_report{}; },
             [](wake) {},
             [](drain_request) { return drained{}; },
             [](health_question) { return health_answer{}; }};

@@ -40,3 +40,17 @@ BOOST_AUTO_TEST_CASE(what_is_not_known_is_left_out_and_no_name_means_all) {
   BOOST_TEST(sut.of({"ETHUSDT", "SOLUSDT"}).prices.size() == 1u);
   BOOST_TEST(sut.of({}).prices.size() == 2u);
 }
+
+BOOST_AUTO_TEST_CASE(what_the_price_is_made_of_goes_with_it) {
+  last_prices sut;
+  auto told = record("BTCUSDT", 60, 100);
+  told.deviation = 1.5;
+  told.spread_bps = 30;
+  told.contributing = 3;
+  told.prices[index_of(exchange::okx)] = 99;
+  told.excluded.set(index_of(exchange::kraken));
+  sut.add(told);
+  const auto known = sut.of({}).prices.at(0);
+  BOOST_TEST((known.deviation == 1.5 && known.spread_bps == 30 && known.contributing == 3u));
+  BOOST_TEST((known.prices == told.prices && known.excluded == told.excluded && known.minute_s == 60));
+}

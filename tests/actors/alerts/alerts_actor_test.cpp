@@ -71,6 +71,7 @@ struct alerts_fixture : actor_fixture {
               [](const restart_due&) {},
               [](const stop_overdue&) {},
               [](const child_unresponsive&) {},
+              [](const supervision_question&) { return supervision_report{}; },
               [](const chaos_kill&) {},
               [](const health_question&) {
                 return health_answer{health_level::ok, "", {{"restarts_recently", "0"}}};

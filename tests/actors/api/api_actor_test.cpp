@@ -20,22 +20,28 @@ struct fake_http final : http_port {
     explicit bound(fake_http& in) : of(in) { ++of.listening; }
     ~bound() override { --of.listening; }
     void answer(http_response response) override { of.answers[response.number] = std::move(response); }
+    void push(std::uint64_t number, std::shared_ptr<const std::string> piece) override {
+      of.streams[number] += *piece;
+    }
     [[nodiscard]] std::string address() const override { return "127.0.0.1:8000"; }
     fake_http& of;
   };
 
   result<std::unique_ptr<http_listener>> serve(const std::string& listen, const http_limits&,
-                                               sink requests) override {
+                                               sink into) override {
     if (port_is_taken)
       return failure{errc::address_invalid, "api.listen " + listen + ": Address already in use"};
-    ask = std::move(requests);
+    ask = std::move(into.asked);
+    ended = std::move(into.ended);
     return std::unique_ptr<http_listener>{std::make_unique<bound>(*this)};
   }
 
   bool port_is_taken = false;
   int listening = 0;
-  sink ask;
+  std::function<void(http_request)> ask;
+  std::function<void(http_stream_ended)> ended;
   std::map<std::uint64_t, http_response> answers;
+  std::map<std::uint64_t, std::string> streams; ///< What was pushed behind the answer.
 };
 
 struct api_fixture : actor_fixture {
@@ -46,6 +52,8 @@ struct api_fixture : actor_fixture {
   std::optional<health_report> tick;
   std::map<exchange, feed_report> feeds; ///< Those that are there answer.
   std::optional<merge_report> merging;
+  std::optional<price_answer> prices = price_answer{};
+  std::optional<spool_report> spool = spool_report{};
   std::optional<position_report> monitor;
   std::vector<position_heartbeat> heartbeats;
   std::optional<alerts_report> alerts = alerts_report{};
@@ -140,7 +148,7 @@ struct api_fixture : actor_fixture {
       return {[](const candle_batch&) { return intake_answer{}; },
               [](const coverage_request&) { return coverage_answer{}; },
               [this, self](const merge_question&) { return reply<merge_report>(self, merging); },
-              [](const price_question&) { return price_answer{}; },
+              [this, self](const price_question&) { return reply<price_answer>(self, prices); },
               [](const position_request&) { return position_answer{}; },
               [](const wake&) {},
               [](const drain_request&) { return drained{}; },
@@ -158,6 +166,7 @@ struct api_fixture : actor_fixture {
               [](checkpoint_request) { return checkpoint_answer{}; },
               [](const spool_event&) {},
               [](const link_up&) {},
+              [this, self](const spool_question&) { return reply<spool_report>(self, spool); },
               [](const wake&) {},
               [](const drain_request&) { return drained{}; },
               [this, self](const health_question&) {
@@ -183,11 +192,16 @@ struct api_fixture : actor_fixture {
               [](const restart_due&) {},
               [](const stop_overdue&) {},
               [](const child_unresponsive&) {},
+              [this, self](const supervision_question&) {
+                supervision_report told;
+                told.children = {
+                    {"feed/okx", false, 3s, 4, "crashed: it fell", wall_time_from_ms(1767571200000)},
+                    {"api", true, 7s, 0}};
+                told.recent = 4, told.most = 10, told.within = 60s;
+                return reply<supervision_report>(self, told);
+              },
               [this](const chaos_kill& whom) { killed.push_back(whom); },
-              [this, self](const health_question&) {
-                return reply<health_answer>(
-                    self, health_answer{health_level::ok, "", {{"restarts.feed/okx", "4"}}});
-              }};
+              [](const health_question&) { return health_answer{}; }};
     });
     peers.position_monitor =
         spawn([this](position_monitor_actor::pointer self) -> position_monitor_actor::behavior_type {
@@ -204,6 +218,7 @@ struct api_fixture : actor_fixture {
               [this, self](const alerts_question&) { return reply<alerts_report>(self, alerts); },
               [](const health_question&) { return health_answer{}; }};
     });
+    peers.publishers = {{"publisher", peers.publisher}};
     peers.actors = {"redis", "feed/okx"};
     sut = spawn(api_behavior, options, peers, http);
     settle();
@@ -375,6 +390,7 @@ BOOST_FIXTURE_TEST_CASE(before_the_first_tick_health_is_degraded, api_fixture) {
   BOOST_TEST(told["status"] == "degraded");
   BOOST_TEST(told["attention"] == json{"health: the first tick is yet to come"});
   BOOST_TEST(told["as_of"].is_null());
+  BOOST_TEST(body("/api/actors")["actors"][0]["level"].is_null()); // nobody was asked yet
 }
 
 BOOST_FIXTURE_TEST_CASE(when_nobody_answers_every_question_is_answered_in_time_all_the_same, api_fixture) {
@@ -390,6 +406,8 @@ BOOST_FIXTURE_TEST_CASE(when_nobody_answers_every_question_is_answered_in_time_a
                       {"GET", "/api/actors", 503, 1s},
                       {"GET", "/api/feeds", 503, 1s},
                       {"GET", "/api/feeds?exchange=kraken", 503, 1s},
+                      {"GET", "/api/spool", 503, 1s},
+                      {"GET", "/api/prices", 503, 1s},
                       {"GET", "/api/audit", 503, 1s},
                       {"GET", "/api/alerts", 503, 1s},
                       {"GET", "/api/circuit-breaker/status", 503, 1s},
@@ -425,11 +443,186 @@ BOOST_FIXTURE_TEST_CASE(alerts_are_told_as_they_stand, api_fixture) {
       "unjudged":["clock_skew: no answer"],"webhook":"off"})"));
 }
 
-BOOST_FIXTURE_TEST_CASE(actors_are_told_with_their_restarts, api_fixture) {
-  const auto actors = body("/api/actors")["actors"];
-  BOOST_TEST((actors[1]["name"] == "feed/okx" && actors[1]["restarts"] == 4));
-  BOOST_TEST(
-      (actors[0]["level"] == "critical" && actors[0]["why"] == "old news" && actors[0]["restarts"] == 0));
+BOOST_FIXTURE_TEST_CASE(actors_are_told_with_their_restarts_and_what_ended_them, api_fixture) {
+  const auto told = body("/api/actors");
+  BOOST_TEST((told["restarts_recently"] == 4 && told["max_restarts"] == 10 && told["within_s"] == 60));
+  BOOST_REQUIRE(told["actors"].size() == 3u);
+  BOOST_TEST((told["actors"][0]["level"] == "critical" && told["actors"][0]["why"] == "old news"));
+  BOOST_TEST(told["actors"][1] == json::parse(R"({"name":"feed/okx","level":"ok","why":null,"running":false,
+      "age_s":3,"restarts":4,"last_cause":"crashed: it fell","last_failed_at":"2026-01-05T00:00:00.000Z",
+      "facts":{"symbols":"3/3"}})"));
+  BOOST_TEST((told["actors"][2]["name"] == "api" && told["actors"][2]["level"].is_null())); // nobody asks it
+}
+
+BOOST_FIXTURE_TEST_CASE(the_spool_is_told_stream_by_stream, api_fixture) {
+  options.spool_sync = "batch";
+  spool->stream = "quantum:stream:x";
+  spool->waiting = 7;
+  spool->acknowledged_per_s = 2.5;
+  spool->oldest_waiting = wall_time_from_ms(1767571200000);
+  const auto told = body("/api/spool");
+  BOOST_TEST((told["status"] == "ok" && told["sync"] == "batch"));
+  const auto& stream = told["streams"][0];
+  BOOST_TEST((stream["name"] == "publisher" && stream["stream"] == "quantum:stream:x"));
+  BOOST_TEST((stream["waiting"] == 7 && stream["acknowledged_per_s"] == 2.5));
+  BOOST_TEST((stream["oldest_waiting"] == "2026-01-05T00:00:00.000Z" && stream["last_kept"].is_null()));
+}
+
+namespace {
+
+live_price price_of(const std::string& symbol, double price) {
+  live_price told;
+  told.symbol = symbol;
+  told.price = price;
+  told.contributing = 2;
+  told.prices[index_of(exchange::okx)] = price + 1;
+  told.excluded.set(index_of(exchange::okx));
+  return told;
+}
+
+} // namespace
+
+BOOST_FIXTURE_TEST_CASE(prices_are_told_by_symbol_with_how_they_diverge, api_fixture) {
+  prices->prices = {price_of("ETHUSDT", 10), price_of("BTCUSDT", 100)};
+  const auto told = body("/api/prices");
+  BOOST_TEST((told["count"] == 2 && told["prices"][1]["symbol"] == "ETHUSDT"));
+  BOOST_TEST(told["prices"][0] == json::parse(R"({"symbol":"BTCUSDT","price":100.0,"deviation":0.0,
+      "spread_bps":0.0,"exchanges":2,"suspect":false,"at":"1970-01-01T00:00:00.000Z",
+      "minute":"1970-01-01T00:00:00.000Z","by_exchange":{"okx":101.0},"excluded":["okx"]})"));
+  prices->prices.clear();
+  BOOST_TEST(body("/api/prices")["count"] == 0);
+  BOOST_TEST(body("/api/prices?symbol=SOLUSDT", 404).contains("hint"));
+}
+
+BOOST_FIXTURE_TEST_CASE(the_page_is_let_through_by_a_number_used_once, api_fixture) {
+  const auto policy = [](const http_response& page) {
+    for (const auto& [name, value] : page.headers)
+      if (name == "Content-Security-Policy") return value;
+    return std::string{};
+  };
+  const auto first = asks("GET", "/"), second = asks("GET", "/");
+  BOOST_TEST(first.status == 200u);
+  BOOST_TEST(policy(first).starts_with("default-src 'none'; script-src 'nonce-"));
+  BOOST_TEST(policy(first) != policy(second));
+  const auto nonce = policy(first).substr(std::string{"default-src 'none'; script-src 'nonce-"}.size(), 32);
+  BOOST_TEST(first.body.find("<script nonce=\"" + nonce + "\"") != std::string::npos);
+  BOOST_TEST(first.body.find("@NONCE@") == std::string::npos);
+}
+
+namespace {
+
+/// The data of the newest event `part` of a stream; "": there was none.
+std::string newest(const std::string& stream, const std::string& part) {
+  const auto mark = "event: " + part + "\ndata: ";
+  const auto at = stream.rfind(mark);
+  if (at == std::string::npos) return {};
+  return stream.substr(at + mark.size(), stream.find('\n', at + mark.size()) - at - mark.size());
+}
+
+std::size_t count_of(const std::string& stream, const std::string& part) {
+  std::size_t count = 0;
+  for (std::size_t at = 0; (at = stream.find("event: " + part + "\n", at)) != std::string::npos; ++at)
+    ++count;
+  return count;
+}
+
+happening something(const std::string& what) {
+  return {{}, "WARN", "REDIS-MGR", what, "It happened", {{"a", "1"}}};
+}
+
+} // namespace
+
+BOOST_FIXTURE_TEST_CASE(who_watches_is_told_at_once_how_everything_stands_as_its_own_request_tells,
+                        api_fixture) {
+  prices->prices = {price_of("BTCUSDT", 100)};
+  feeds[exchange::binance].connected = feeds[exchange::kraken].connected = true;
+  const auto answer = asks("GET", "/api/events");
+  BOOST_TEST((answer.status == 200u && answer.streams));
+  BOOST_TEST(answer.body.starts_with("retry: 2000\n\n"));
+  auto& stream = http->streams[1];
+  const std::pair<const char*, const char*> parts[] = {
+      {"health", "/health"},     {"breakers", "/api/circuit-breaker/status"},
+      {"actors", "/api/actors"}, {"spool", "/api/spool"},
+      {"alerts", "/api/alerts"}, {"feeds", "/api/feeds"},
+      {"prices", "/api/prices"}};
+  for (const auto& [part, target] : parts) {
+    const auto told = newest(stream, part);
+    BOOST_TEST(!told.empty(), part);
+    BOOST_TEST(json::parse(told) == body(target), part);
+  }
+}
+
+BOOST_FIXTURE_TEST_CASE(what_changes_is_told_within_a_second_and_nothing_else_is, api_fixture) {
+  feeds[exchange::binance].connected = feeds[exchange::kraken].connected = true;
+  asks("GET", "/api/events");
+  auto& stream = http->streams[1];
+  wait(1s);
+  BOOST_TEST(count_of(stream, "breakers") == 1u);
+  BOOST_TEST(count_of(stream, "spool") == 1u);
+  BOOST_TEST(count_of(stream, "health") == 2u); // the uptime grew
+  breakers["redis"].phase = breaker_phase::open;
+  wait(1s);
+  BOOST_TEST(count_of(stream, "breakers") == 2u);
+  BOOST_TEST(json::parse(newest(stream, "breakers"))["breakers"]["redis"]["state"] == "OPEN");
+  BOOST_TEST(count_of(stream, "feeds") == 1u);
+  prices->prices = {price_of("BTCUSDT", 100)};
+  wait(2s);
+  BOOST_TEST(count_of(stream, "prices") == 2u);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_part_that_does_not_answer_is_told_as_an_error_and_the_others_are_told,
+                        api_fixture) {
+  spool.reset();
+  asks("GET", "/api/events", 2s);
+  BOOST_TEST(json::parse(newest(http->streams[1], "spool")).contains("error"));
+  BOOST_TEST(!newest(http->streams[1], "health").empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(happenings_are_told_as_they_come_and_to_who_comes_back, api_fixture) {
+  starts();
+  const auto happens = [this](const std::string& what) {
+    caf::anon_send(sut, something(what));
+    settle();
+  };
+  happens("before");
+  BOOST_TEST(newest(asks("GET", "/api/events").body, "happening").find("before") != std::string::npos);
+  happens("now");
+  const auto told = json::parse(newest(http->streams[1], "happening"));
+  BOOST_TEST(told == json::parse(R"({"at":"1970-01-01T00:00:00.000Z","level":"WARN","actor":"REDIS-MGR",
+                                     "event":"now","text":"It happened","details":{"a":"1"}})"));
+  auto& stream = http->streams[1];
+  const auto at = stream.rfind("id: ");
+  const auto id = stream.substr(at + 4, stream.find('\n', at) - at - 4);
+  happens("missed");
+  const auto comes_back = [&](const std::string& last_seen) {
+    const auto number = ++asked_;
+    http->ask({number, "GET", "/api/events", {{"last-event-id", last_seen}}, {}, "127.0.0.1:5"});
+    settle();
+    return http->answers[number].body;
+  };
+  const auto missed = comes_back(id);
+  BOOST_TEST(count_of(missed, "happening") == 1u);
+  BOOST_TEST(newest(missed, "happening").find("missed") != std::string::npos);
+  BOOST_TEST(count_of(comes_back("1-7"), "happening") == 3u); // of another life: the newest
+  BOOST_TEST(count_of(comes_back("nonsense"), "happening") == 3u);
+}
+
+BOOST_FIXTURE_TEST_CASE(who_went_is_told_no_more_and_looking_ends, api_fixture) {
+  asks("GET", "/api/events");
+  http->ended({1});
+  settle();
+  const auto before = http->streams[1].size();
+  wait(10s);
+  BOOST_TEST(http->streams[1].size() == before);
+  BOOST_TEST(ask<health_answer>(sut, health_question{})->facts.back().second == "0");
+}
+
+BOOST_FIXTURE_TEST_CASE(only_so_many_are_told_live_at_a_time, api_fixture) {
+  for (int i = 0; i < 64; ++i) BOOST_TEST(asks("GET", "/api/events").status == 200u);
+  BOOST_TEST(asks("GET", "/api/events").status == 503u);
+  http->ended({7});
+  settle();
+  BOOST_TEST(asks("GET", "/api/events").status == 200u);
 }
 
 namespace {

@@ -60,6 +60,12 @@ public:
     says(text);
     return hears();
   }
+  /// Everything that came, once it ends with `text`.
+  std::string hears_until(const std::string& text) {
+    while (!heard_.ends_with(text) && reads_more()) {
+    }
+    return heard_;
+  }
   /// Whether the server closes the connection within the time a test waits.
   bool is_closed() {
     while (reads_more()) {
@@ -105,6 +111,7 @@ struct server_fixture {
   std::mutex mutex;
   std::condition_variable came;
   std::deque<http_request> requests;
+  std::vector<std::uint64_t> ended_streams;
 
   asio::io_context io{1};
   asio::executor_work_guard<asio::io_context::executor_type> keep{io.get_executor()};
@@ -118,14 +125,20 @@ struct server_fixture {
   }
 
   result<std::unique_ptr<http_listener>> serve(const std::string& listen) {
-    return http_io{io}.serve(listen, limits, [this](http_request request) {
+    const auto asked = [this](http_request request) {
       {
         const std::lock_guard guard{mutex};
         requests.push_back(request);
       }
       came.notify_all();
       if (auto answer = answers(request)) listener->answer(std::move(*answer));
-    });
+    };
+    const auto ended = [this](http_stream_ended which) {
+      const std::lock_guard guard{mutex};
+      ended_streams.push_back(which.number);
+      came.notify_all();
+    };
+    return http_io{io}.serve(listen, limits, {asked, ended});
   }
   void starts() {
     auto bound = serve("127.0.0.1:0");
@@ -142,6 +155,20 @@ struct server_fixture {
     auto request = requests.front();
     requests.pop_front();
     return request;
+  }
+  void streams_are_answered(std::string beginning) {
+    answers = [beginning](const http_request& request) {
+      http_response answer{request.number, 200, {{"Content-Type", "text/event-stream"}}, beginning};
+      answer.streams = true;
+      return answer;
+    };
+  }
+  bool stream_ends(std::uint64_t number) {
+    std::unique_lock lock{mutex};
+    return came.wait_for(lock, 5s, [&] { return ended_streams == std::vector{number}; });
+  }
+  void push(std::uint64_t number, std::string piece) {
+    listener->push(number, std::make_shared<const std::string>(std::move(piece)));
   }
   void nobody_answers() {
     answers = [](const http_request&) { return std::nullopt; };
@@ -464,6 +491,59 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_bound_is_told_with_what_to_do) {
     BOOST_TEST(!serve(listen), listen);
   const auto six = serve("[::1]:0");
   if (six) BOOST_TEST((*six)->address().starts_with("[::1]:"));
+}
+
+BOOST_AUTO_TEST_CASE(a_stream_goes_on_in_pieces_until_its_client_goes) {
+  streams_are_answered("first;");
+  starts();
+  auto c = std::make_unique<client>(listener->address());
+  c->says(get("/stream"));
+  const auto number = next_request().number;
+  BOOST_TEST(has(c->hears_until("first;"), "Content-Type: text/event-stream"));
+  for (const auto* piece : {"second;", "third;"}) {
+    push(number, piece);
+    BOOST_TEST(c->hears_until(piece).ends_with(piece));
+  }
+  std::this_thread::sleep_for(limits.idle_for / 4 + limits.write_within); // longer than any answer may take
+  push(number, "last;");
+  const auto heard = c->hears_until("last;");
+  BOOST_TEST(heard.ends_with("first;second;third;last;"));
+  BOOST_TEST((!has(heard, "Content-Length") && has(heard, "Connection: close")));
+  BOOST_TEST(ended_streams.empty());
+  c.reset();
+  BOOST_TEST(stream_ends(number));
+  push(number, "to nobody"); // no harm
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_does_not_read_its_stream_is_closed) {
+  streams_are_answered("first;");
+  auto c = connects();
+  c.says(get("/stream"));
+  const auto number = next_request().number;
+  c.hears_until("first;");
+  push(number, std::string(std::size_t{32} << 20, 'x')); // more than the kernel takes, and more than may wait
+  BOOST_TEST(stream_ends(number));
+  BOOST_TEST(c.is_closed());
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_reads_its_stream_too_slowly_is_closed) {
+  streams_are_answered("first;");
+  auto c = connects();
+  c.says(get("/stream"));
+  const auto number = next_request().number;
+  c.hears_until("first;");
+  push(number,
+       std::string(std::size_t{7} << 20, 'x')); // within what may wait, and not read within write_within
+  BOOST_TEST(stream_ends(number));
+}
+
+BOOST_AUTO_TEST_CASE(head_of_a_stream_has_no_body_and_ends) {
+  streams_are_answered("first;");
+  auto c = connects();
+  c.expects_no_body();
+  const auto head = c.asks("HEAD /stream HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+  BOOST_TEST(status(head) == "HTTP/1.1 200 OK");
+  BOOST_TEST(c.is_closed());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

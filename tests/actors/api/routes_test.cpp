@@ -62,6 +62,12 @@ BOOST_AUTO_TEST_CASE(every_path_leads_to_its_question) {
   BOOST_TEST((!all_feeds.of && all_feeds.symbol.empty()));
   const auto one = question<ask_feeds>(get("/api/feeds?symbol=BTCUSDT&exchange=okx"));
   BOOST_TEST((one.of == exchange::okx && one.symbol == "BTCUSDT"));
+  question<ask_spool>(get("/api/spool"));
+  question<ask_page>(get("/"));
+  BOOST_TEST(question<ask_prices>(get("/api/prices?symbol=BTCUSDT")).symbol == "BTCUSDT");
+  auto events = get("/api/events");
+  events.headers = {{"last-event-id", "5-7"}};
+  BOOST_TEST(question<ask_events>(events).last_seen == "5-7");
   for (const auto* body : {"", "{}"})
     BOOST_TEST(question<order_heartbeat>(post("/api/position-monitor/heartbeat", body)).what.from ==
                "127.0.0.1:50000");

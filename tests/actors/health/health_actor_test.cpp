@@ -61,6 +61,7 @@ struct health_fixture : actor_fixture {
               [](const restart_due&) {},
               [](const stop_overdue&) {},
               [this](const child_unresponsive& who) { unresponsive.push_back(who.name); },
+              [](const supervision_question&) { return supervision_report{}; },
               [](const chaos_kill&) {},
               [](health_question) { return health_answer{}; }};
     });

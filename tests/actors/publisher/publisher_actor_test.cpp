@@ -156,3 +156,25 @@ BOOST_FIXTURE_TEST_CASE(a_full_spool_is_said_and_is_critical, publisher_fixture)
   settle();
   BOOST_TEST(stream.entries == taken + 1);
 }
+
+BOOST_FIXTURE_TEST_CASE(it_reports_what_waits_how_it_drains_and_since_when, publisher_fixture) {
+  const auto report = [this] { return *ask<spool_report>(sut, spool_question{}); };
+  BOOST_TEST((!report().last_kept && !report().last_acknowledged && !report().oldest_waiting));
+  stream.reachable = false;
+  const auto accepted_at = wall()();
+  send(30);
+  wait(1s);
+  auto told = report();
+  BOOST_TEST((told.stream == "s" && told.waiting == 30u && told.accepted == 30u && told.acknowledged == 0u));
+  BOOST_TEST((told.last_kept == accepted_at && told.oldest_waiting == accepted_at));
+  BOOST_TEST(told.accepted_per_s == 3.0); // over ten seconds
+  BOOST_TEST((told.level == health_level::degraded && !told.why.empty() && told.owner.empty()));
+  stream.reachable = true;
+  wait(2s);
+  told = report();
+  BOOST_TEST((told.waiting == 0u && told.acknowledged == 30u && !told.oldest_waiting));
+  BOOST_TEST(told.acknowledged_per_s == 3.0);
+  BOOST_TEST(told.last_acknowledged.has_value());
+  wait(12s);
+  BOOST_TEST(report().acknowledged_per_s == 0.0);
+}

@@ -119,6 +119,7 @@ struct redis_fixture : actor_fixture {
               [](checkpoint_request) { return checkpoint_answer{}; },
               [](const spool_event&) {},
               [this](const link_up& link) { told.push_back(link.connection); },
+              [](const spool_question&) { return spool_report{}; },
               [](const wake&) {},
               [](const drain_request&) { return drained{}; },
               [](const health_question&) { return health_answer{}; }};

@@ -439,4 +439,24 @@ BOOST_AUTO_TEST_CASE(a_supervisor_that_is_killed_leaves_no_orphans) {
   BOOST_TEST(!lives("b"));
 }
 
+BOOST_AUTO_TEST_CASE(it_reports_who_runs_and_what_ended_whom) {
+  options.clock = wall();
+  has_all({"a", "b"});
+  supervise();
+  wait(3s);
+  const auto failed_at = options.clock();
+  tell("b", fail);
+  auto told = *ask<supervision_report>(sut, supervision_question{});
+  BOOST_REQUIRE(told.children.size() == 2u);
+  BOOST_TEST((told.children[0].name == "a" && told.children[0].running && told.children[0].age == 3s));
+  BOOST_TEST((told.children[0].restarts == 0u && told.children[0].last_cause.empty()));
+  BOOST_TEST((told.children[1].name == "b" && !told.children[1].running && told.children[1].restarts == 1u));
+  BOOST_TEST(told.children[1].last_cause == "crashed: b has a bug");
+  BOOST_TEST((told.children[1].last_failed_at == failed_at));
+  BOOST_TEST((told.recent == 1u && told.most == options.limits.max_restarts));
+  wait(1s);
+  told = *ask<supervision_report>(sut, supervision_question{});
+  BOOST_TEST((told.children[1].running && told.children[1].last_cause == "crashed: b has a bug"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

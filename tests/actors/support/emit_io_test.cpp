@@ -150,3 +150,24 @@ BOOST_FIXTURE_TEST_CASE(threads_do_not_tear_each_others_lines, log_fixture) {
   BOOST_TEST(told.size() == 1000u);
   for (const auto& line : told) BOOST_TEST(line == told.front());
 }
+
+BOOST_FIXTURE_TEST_CASE(an_ear_hears_what_is_written_and_nothing_else, log_fixture) {
+  open(log_format::text, log_level::debug);
+  std::vector<happening> heard;
+  let_hear([&](happening what) {
+    heard.push_back(std::move(what));
+    if (heard.size() == 1) emit("audit", event::audit_failed); // as whoever hears may
+  });
+  emit("redis", event::redis_connected, {{"attempt", 3}});
+  emit("feed/okx", event::feed_stale, {{"symbol", "BTCUSDT"}});
+  emit("feed/okx", event::feed_stale, {{"symbol", "BTCUSDT"}}); // a repeat is not written
+  let_hear({});
+  emit("redis", event::redis_lost);
+  BOOST_REQUIRE(heard.size() == 3u);
+  BOOST_TEST(
+      (heard[0].level == "INFO" && heard[0].actor == "REDIS-MGR" && heard[0].event == "redis_connected"));
+  BOOST_TEST(heard[0].text == "Connected to Redis");
+  BOOST_TEST((heard[0].details == std::vector<std::pair<std::string, std::string>>{{"attempt", "3"}}));
+  BOOST_TEST(heard[1].event == "audit_failed");
+  BOOST_TEST(heard[2].event == "feed_stale");
+}
