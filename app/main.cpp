@@ -192,11 +192,15 @@ int main(int argc, char** argv) {
   diagnose->add_option("--json", looked.json, "File for all that was seen, as JSON; - for standard output");
 
   auto* demo = cli.add_subcommand(
-      "demo", "Everything on this machine: private Redis, simulated exchanges, the process");
+      "demo", "Everything on this machine: private Redis, simulated exchanges, the process; typing stop and "
+              "start stops and starts that Redis");
   demo_options shown;
   add_duration(*demo, "--for", shown.run_for, "How long, such as 30s or 2m; without it until Ctrl-C");
   demo->add_flag("--log", shown.log_to_stderr, "Show the log on standard error too");
 
+  cli.footer("New here? breakwater demo shows everything and leaves nothing behind. Each command has its "
+             "own --help.\n"
+             "Exit codes: 0 done, 1 failed or refused, 2 could not be tried; some say more in their help.");
   try {
     cli.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

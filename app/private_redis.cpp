@@ -59,22 +59,26 @@ std::optional<std::string> find_in_path(std::string_view program) {
   ::_exit(127);
 }
 
-bool answers_ping(const std::string& socket_path) noexcept {
+/// The beginning of the answer to one command; empty: none came.
+std::string answer_to(std::string_view command, const std::string& socket_path) {
   const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return false;
+  if (fd < 0) return {};
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path, socket_path.c_str(), socket_path.size() + 1);
   const timeval patience{1, 0};
   ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  constexpr std::string_view question = "PING\r\n", expected = "+PONG";
   std::array<char, 64> answer{};
-  const bool ok = ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
-                  ::send(fd, question.data(), question.size(), MSG_NOSIGNAL) > 0 &&
-                  ::recv(fd, answer.data(), answer.size(), 0) > 0 &&
-                  std::string_view{answer.data()}.substr(0, expected.size()) == expected;
+  ssize_t length = 0;
+  if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+      ::send(fd, command.data(), command.size(), MSG_NOSIGNAL) > 0)
+    length = ::recv(fd, answer.data(), answer.size(), 0);
   ::close(fd);
-  return ok;
+  return {answer.data(), length > 0 ? static_cast<std::size_t>(length) : 0};
+}
+
+bool answers_ping(const std::string& socket_path) {
+  return answer_to("PING\r\n", socket_path).starts_with("+PONG");
 }
 
 std::string last_line(const std::string& file) {
@@ -88,11 +92,6 @@ std::string last_line(const std::string& file) {
 } // namespace
 
 result<private_redis> private_redis::start() {
-  const auto program = find_in_path("redis-server");
-  if (!program)
-    return unavailable(
-        "redis-server is not in PATH; install it, on Debian with: apt-get install redis-server");
-
   private_redis self;
   std::error_code error;
   auto folder = std::filesystem::temp_directory_path(error) / "breakwater-redis-XXXXXX";
@@ -102,17 +101,26 @@ result<private_redis> private_redis::start() {
         "cannot make the folder " + std::exchange(self.folder_, "") + ": " + std::strerror(errno);
     return unavailable(why);
   }
-  const auto socket_path = self.socket_path();
-  if (socket_path.size() >= sizeof sockaddr_un::sun_path)
+  if (self.socket_path().size() >= sizeof sockaddr_un::sun_path)
     return unavailable("the path of the temporary folder is too long for a Unix socket: " + self.folder_);
+  if (auto up = self.start_again(); !up) return up.error();
+  return self;
+}
 
-  const auto log_file = self.folder_ + "/redis.log";
+result<done> private_redis::start_again() {
+  if (runs()) return done{};
+  const auto program = find_in_path("redis-server");
+  if (!program)
+    return unavailable(
+        "redis-server is not in PATH; install it, on Debian with: apt-get install redis-server");
+
+  const auto log_file = folder_ + "/redis.log";
   const int output = ::open(log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (output < 0) return unavailable("cannot write " + log_file + ": " + std::strerror(errno));
 
   std::array words{
       *program,         std::string{"--port"},       std::string{"0"},  std::string{"--unixsocket"},
-      socket_path,      std::string{"--dir"},        self.folder_,      std::string{"--save"},
+      socket_path(),    std::string{"--dir"},        folder_,           std::string{"--save"},
       std::string{},    std::string{"--appendonly"}, std::string{"no"}, std::string{"--daemonize"},
       std::string{"no"}};
   std::array<char*, words.size() + 1> arguments{};
@@ -124,19 +132,33 @@ result<private_redis> private_redis::start() {
   const int fork_error = errno;
   ::close(output);
   if (child < 0) return unavailable(std::string{"cannot start redis-server: "} + std::strerror(fork_error));
-  self.pid_ = child;
+  pid_ = child;
 
   const auto deadline = std::chrono::steady_clock::now() + start_timeout;
-  while (!answers_ping(socket_path)) {
+  while (!answers_ping(socket_path())) {
     if (::waitpid(child, nullptr, WNOHANG) == child) {
-      self.pid_ = -1;
+      pid_ = -1;
       return unavailable("redis-server ended at once: " + last_line(log_file));
     }
     if (std::chrono::steady_clock::now() > deadline)
       return unavailable("redis-server does not answer: " + last_line(log_file));
     std::this_thread::sleep_for(10ms);
   }
-  return self;
+  return done{};
+}
+
+result<done> private_redis::stop() {
+  if (!runs()) return done{};
+  // Without save points SIGTERM would have it forget everything.
+  const auto refused = answer_to("SHUTDOWN SAVE\r\n", socket_path());
+  const auto deadline = std::chrono::steady_clock::now() + stop_timeout;
+  while (::waitpid(pid_, nullptr, WNOHANG) == 0) {
+    if (std::chrono::steady_clock::now() > deadline)
+      return unavailable("redis-server does not end: " + refused);
+    std::this_thread::sleep_for(5ms);
+  }
+  pid_ = -1;
+  return done{};
 }
 
 private_redis::~private_redis() { end(); }

@@ -138,7 +138,7 @@ std::vector<option> make_options() {
       {"symbols.market", at(&settings::symbols, &symbols_settings::market), choice{{"spot", "linear"}},
        "Spot, or linear perpetuals (USDT). Only like is merged with like."},
       {"symbols.list", at(&settings::symbols, &symbols_settings::list), text_list{},
-       "What to follow: base and quote joined, quote USDT, USDC, USD, EUR or BTC."},
+       "What to follow, such as BTCUSDT: base and quote joined, quote USDT, USDC, USD, EUR or BTC."},
       {"symbols.universe_key", at(&settings::symbols, &symbols_settings::universe_key), text{},
        "Redis key with more symbols, as JSON {\"symbols\": [...]}; they are added behind the list, and read "
        "again "
@@ -185,19 +185,20 @@ std::vector<option> make_options() {
       {"aggregator.maxlen", at(&settings::aggregator, &aggregator_settings::maxlen), count{1, most},
        "Entries Redis keeps in that stream (XADD MAXLEN ~)."},
       {"aggregator.min_exchanges", at(&settings::aggregator, &aggregator_settings::min_exchanges),
-       count{1, most}, "Exchanges that must agree on a minute before it is published."},
+       count{1, most}, "Exchanges that must have a candle of a minute before it is published."},
       {"aggregator.max_deviation", at(&settings::aggregator, &aggregator_settings::max_deviation),
        number{0.0001, 1},
        "Share by which a price may lie off the median before it is left out: 0.05 is 5 %."},
       {"aggregator.window", at(&settings::aggregator, &aggregator_settings::window), any_duration,
-       "A minute older than this behind the newest of its symbol is closed for good, unless no record told "
-       "it and its missed candles are filled (feeds.fill_within)."},
+       "How far behind the newest minute of its symbol one may still change. An older one is closed for "
+       "good; "
+       "only if no record told it yet, candles that are filled afterwards (feeds.fill_within) make one."},
       {"aggregator.emit", at(&settings::aggregator, &aggregator_settings::emit),
        choice{{"update", "interval", "close"}},
        "When to publish: at every change, the newest per symbol every emit_interval, or only closed "
        "minutes."},
       {"aggregator.emit_interval", at(&settings::aggregator, &aggregator_settings::emit_interval),
-       any_duration, "For emit = \"interval\"."},
+       any_duration, "Least time between two records of a symbol and minute. Only with emit = \"interval\"."},
 
       {"spool.sync", at(&settings::spool, &spool_settings::sync), choice{{"batch", "os"}},
        "batch: records are on disk before they count as accepted. os: the kernel writes when it likes; a "
@@ -352,7 +353,7 @@ const std::vector<section>& sections() {
       {"spool", "Records that wait for Redis, on disk under process.data_dir."},
       {"bridge",
        "A route of the event bus: reads a stream, judges and gates each event, and passes on what is "
-       "valid. Stands there once for each route; without it there is none.",
+       "valid. Write the section once for each route; without it nothing is carried.",
        true},
       {"position_monitor", "How the external position monitor is seen to be alive. POST "
                            "/api/position-monitor/heartbeat counts, too."},

@@ -109,10 +109,13 @@ void print_status(const json& breaker, std::ostream& out) {
   row("lets through at", text_of(breaker, "retry_at"));
   row("failures",
       text_of(breaker, "failure_count") + " in a row; it opens at " + text_of(breaker, "threshold"));
-  row("last failure", text_of(breaker, "last_failure") + "  " + text_of(breaker, "last_failure_reason"));
-  row("reset", breaker.at("can_reset").get<bool>()
-                   ? "is safe"
-                   : "is not safe: " + text_of(breaker, "reset_blocked_reason"));
+  const bool failed = !breaker.at("last_failure").is_null();
+  row("last failure",
+      text_of(breaker, "last_failure") + (failed ? "  " + text_of(breaker, "last_failure_reason") : ""));
+  if (breaker.at("active").get<bool>())
+    row("reset", breaker.at("can_reset").get<bool>()
+                     ? "is safe"
+                     : "is not safe: " + text_of(breaker, "reset_blocked_reason"));
   row("calls", text_of(seen, "allowed_orders") + " let through, " + text_of(seen, "blocked_orders") +
                    " refused, " + text_of(seen, "failures") + " failed");
   row("opened", text_of(seen, "times_opened") + " times, " + text_of(seen, "time_open_ms") + " ms in all");

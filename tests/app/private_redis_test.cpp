@@ -15,17 +15,21 @@ using namespace breakwater;
 
 namespace {
 
-/// The server's answer to PING at an address such as unix:///tmp/x/redis.sock; empty: it does not answer.
-std::string ping(const std::string& address) {
+/// The server's answer to a command at an address such as unix:///tmp/x/redis.sock; empty: it does not
+/// answer.
+std::string say(const std::string& address, const char* command) {
   constexpr std::string_view scheme = "unix://";
   BOOST_REQUIRE(address.starts_with(scheme));
   const std::unique_ptr<redisContext, decltype(&redisFree)> link{
       redisConnectUnix(address.c_str() + scheme.size()), redisFree};
   if (!link || link->err) return {};
-  const std::unique_ptr<void, decltype(&freeReplyObject)> reply{redisCommand(link.get(), "PING"),
+  const std::unique_ptr<void, decltype(&freeReplyObject)> reply{redisCommand(link.get(), command),
                                                                 freeReplyObject};
-  return reply ? static_cast<redisReply*>(reply.get())->str : "";
+  const auto* said = reply ? static_cast<redisReply*>(reply.get())->str : nullptr;
+  return said ? said : "";
 }
+
+std::string ping(const std::string& address) { return say(address, "PING"); }
 
 bool alive(pid_t pid) { return ::kill(pid, 0) == 0; }
 
@@ -54,6 +58,25 @@ BOOST_AUTO_TEST_CASE(answers_while_it_lives_and_leaves_nothing_behind) {
   BOOST_TEST(ping(address) == "");
   BOOST_TEST(!alive(pid));
   BOOST_TEST(!std::filesystem::exists(folder));
+}
+
+BOOST_AUTO_TEST_CASE(has_what_it_had_after_a_stop) {
+  auto redis = private_redis::start();
+  BOOST_REQUIRE_MESSAGE(redis, (redis ? "" : redis.error().detail));
+  const auto address = redis->address();
+  BOOST_TEST(say(address, "SET kept yes") == "OK");
+  const auto first = redis->pid();
+
+  BOOST_REQUIRE(redis->stop());
+  BOOST_TEST(!redis->runs());
+  BOOST_TEST(!alive(first));
+  BOOST_TEST(ping(address) == "");
+  BOOST_REQUIRE(redis->stop()); // it is
+
+  BOOST_REQUIRE(redis->start_again());
+  BOOST_TEST(redis->runs());
+  BOOST_TEST(redis->address() == address);
+  BOOST_TEST(say(address, "GET kept") == "yes");
 }
 
 BOOST_AUTO_TEST_CASE(two_do_not_meet_and_a_moved_one_lives_on) {

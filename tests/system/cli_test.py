@@ -161,6 +161,41 @@ class Demo(unittest.TestCase):
         self.assertRegex(out, r"BTCUSDT \d+\.\d+ \+-\d+\.\d+ from 5")
         self.assertRegex(out.splitlines()[-1], r"^[1-9]\d* merged records arrived in Redis")
 
+    def test_redis_is_stopped_and_started_by_typing(self):
+        with tempfile.TemporaryDirectory(prefix="bw-") as temporary:
+            process = subprocess.Popen([str(support.BINARY), "demo"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE, text=True, start_new_session=True,
+                                       env=support.environment(TMPDIR=temporary))
+            try:
+                said = []
+                def until(pattern):
+                    for line in process.stdout:
+                        said.append(line)
+                        if re.search(pattern, line):
+                            return line
+                    self.fail(f"the demo ended without a line like {pattern}: {''.join(said)}")
+                def type_in(word):
+                    process.stdin.write(word + "\n")
+                    process.stdin.flush()
+                config = until("^config ").split()[1]
+                until(r"BTCUSDT \d")
+                checked = breakwater("check", "--config", config)
+                self.assertEqual((checked.returncode, checked.stderr), (0, ""))
+                self.assertIn("CLOSED", breakwater("breaker", "status", "--config", config).stdout)
+                type_in("dance")
+                until("type stop, start")
+                type_in("stop")
+                until("Redis is stopped; circuit OPEN; [1-9][0-9]* records wait in the spool")
+                type_in("start")
+                until(r"BTCUSDT \d")
+                os.killpg(process.pid, signal.SIGINT)
+                out, err = process.communicate(timeout=20)
+                self.assertEqual(process.returncode, 0, out + err)
+                self.assertRegex(out, r"(\d+) records were accepted on disk, \1 came through Redis: none is missing")
+                self.assertEqual(os.listdir(temporary), [])
+            finally:
+                process.kill()
+
     def test_leaves_nothing_behind_after_ctrl_c(self):
         with tempfile.TemporaryDirectory(prefix="bw-") as temporary:
             process = subprocess.Popen([str(support.BINARY), "demo"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
