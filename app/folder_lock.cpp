@@ -12,7 +12,12 @@ namespace breakwater {
 
 result<folder_lock> folder_lock::take(const std::string& folder) {
   std::error_code error;
-  std::filesystem::create_directories(folder, error);
+  // Ours alone and our group's, whatever umask we were started with; one that is there is the operator's.
+  const bool is_new = std::filesystem::create_directories(folder, error);
+  if (is_new && !error) {
+    using std::filesystem::perms;
+    std::filesystem::permissions(folder, perms::owner_all | perms::group_read | perms::group_exec, error);
+  }
   if (error) return failure{errc::file_unreadable, "process.data_dir " + folder + ": " + error.message()};
   const auto path = folder + "/lock";
   folder_lock lock;

@@ -8,6 +8,7 @@
 #include "app/commands/run.hpp"
 #include "app/commands/simulate.hpp"
 #include "app/commands/spool.hpp"
+#include "app/commands/version.hpp"
 
 #include "config/value_text.hpp"
 
@@ -15,6 +16,7 @@
 
 #include <iostream>
 #include <malloc.h>
+#include <sys/stat.h>
 
 namespace {
 
@@ -132,9 +134,14 @@ void add_spool_commands(CLI::App& command, spool_command_options& into) {
 int main(int argc, char** argv) {
   // Batches of records come and go by the megabyte on several threads: freed, they are the system's again.
   mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  // Spool, audit log, log and reports are nobody's business but our group's; a stricter mask stays.
+  ::umask(::umask(0) | 0027);
   CLI::App cli{
       "Crypto market data, merged across exchanges, onto a Redis stream: nothing lost, nothing twice"};
-  cli.set_version_flag("--version", "breakwater " BREAKWATER_VERSION);
+  bool verbose = false;
+  // Before --version, which looks at it.
+  auto* details = cli.add_flag("--verbose", verbose, "With --version: the libraries and their versions, too");
+  details->needs(cli.set_version_flag("--version", [&verbose] { return version_text(verbose); }));
   cli.require_subcommand(1);
 
   std::string config;

@@ -144,7 +144,8 @@ result<std::unique_ptr<process>> process::start(const settings& what, recording 
   if (const auto& file = what.redis.password_file; !file.empty())
     world.redis_password = [file]() -> std::optional<secret> {
       auto read = read_secret_file(file);
-      return read ? std::optional{std::move(*read)} : std::nullopt;
+      if (read) return std::move(read->value);
+      return std::nullopt;
     };
   if (!what.api.listen.empty() && !recorded.frames) {
     p.api.start();

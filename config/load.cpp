@@ -4,6 +4,7 @@
 #include "config/schema.hpp"
 #include "config/secret_file.hpp"
 #include "config/value_text.hpp"
+#include "messages/text.hpp"
 
 #include <toml++/toml.h>
 
@@ -24,6 +25,9 @@ namespace breakwater {
 namespace {
 
 using namespace config;
+
+/// Of a token; what is shorter a program finds by trying.
+constexpr std::size_t shortest_token = 16;
 
 /// A problem or warning, and where it is: line 0 stands for the file as a whole.
 struct remark {
@@ -103,6 +107,7 @@ public:
   /// REDIS_URL and the secrets. After this redis.url holds no user info, so nobody can print it by accident.
   void complete(const environment& variables) {
     auto& redis = values_.redis;
+    holds_secret_ = !split_redis_url(redis.url).password.empty() || !values_.alerts.webhook_url.empty();
     if (auto url = variables ? variables("REDIS_URL") : std::nullopt; url && !url->empty()) {
       redis.url = std::move(*url);
       url_from_environment_ = true;
@@ -115,6 +120,15 @@ public:
     if (!redis.password_file.empty()) read_secret("redis.password_file", redis.password_file, redis.password);
     auto& api = values_.api;
     if (!api.token_file.empty()) read_secret("api.token_file", api.token_file, api.token);
+    if (!api.token.empty() && api.token.reveal().size() < shortest_token) {
+      finding guessable{{"api.token_file"},
+                        "api.token_file = " + toml_string(api.token_file) + " holds fewer than " +
+                            std::to_string(shortest_token) +
+                            " characters, which can be guessed: openssl rand -hex 32",
+                        true};
+      tell(guessable);
+    }
+    look_at_data_folder(values_.process.data_dir);
     if (!values_.log.file.empty()) look_at_log_folder(values_.log.file);
   }
 
@@ -123,7 +137,7 @@ public:
       // What belongs to no line comes last.
       return std::tuple{a.line - 1, a.column} < std::tuple{b.line - 1, b.column};
     });
-    loaded_settings loaded{std::move(values_), {}};
+    loaded_settings loaded{std::move(values_), {}, std::move(exposed_), holds_secret_};
     std::string problems, warnings;
     for (const auto& said : remarks_) {
       auto line = place(said) + ": " + said.text;
@@ -187,11 +201,11 @@ private:
         walk(*one.as_table(), key + ".");
       }
     else if (repeats)
-      refuse(node.source().begin, key + " = " + written(node) + " must be a section: [[" + key + "]]");
+      refuse(node.source().begin, key + " must be a section: [[" + key + "]]"); // it may hold a secret
     else if (const auto* below = node.as_table())
       walk(*below, key + ".");
     else
-      refuse(node.source().begin, key + " = " + written(node) + " must be a section: [" + key + "]");
+      refuse(node.source().begin, key + " must be a section: [" + key + "]");
   }
 
   void read_option(const option& row, const toml::node& node) {
@@ -303,19 +317,37 @@ private:
   }
 
   void read_secret(const std::string& key, const std::string& path, secret& into) {
-    const auto about = [&](const std::string& what) { return key + " = " + toml_string(path) + " " + what; };
+    // Not every value is shown: people do put the secret itself where the name of its file belongs.
+    const bool is_path = path.find('/') != std::string::npos;
+    const auto about = [&](const std::string& what) {
+      return key + " = " + (is_path ? toml_string(path) : "...") + " " + what;
+    };
     auto read = read_secret_file(path);
     if (!read) {
       finding unreadable{{key}, about(read.error().detail), false};
       return tell(unreadable);
     }
-    into = std::move(*read);
+    into = std::move(read->value);
+    if (!read->readable.empty()) expose(key, path, read->readable);
+  }
+
+  /// Warns, and keeps it for who wants to know the command.
+  void expose(const std::string& key, const std::string& path, const exposure& how) {
+    const auto named = exposure{key + " = " + toml_string(path) + " " + how.text, how.command};
+    finding open{{key}, to_string(named), true};
+    tell(open);
+    exposed_.push_back(named);
+  }
+
+  /// Whoever may write there may replace the spool and the audit log.
+  void look_at_data_folder(const std::string& path) {
     std::error_code ignored;
-    const auto rights = std::filesystem::status(path, ignored).permissions();
-    if ((rights & std::filesystem::perms::others_read) != std::filesystem::perms::none) {
-      finding open{{key}, about("can be read by everyone on this machine; chmod 600 it"), true};
-      tell(open);
-    }
+    const auto rights = std::filesystem::status(path, ignored);
+    if (!std::filesystem::is_directory(rights) ||
+        (rights.permissions() & std::filesystem::perms::others_write) == std::filesystem::perms::none)
+      return;
+    expose("process.data_dir", path,
+           {"can be written by everyone on this machine", "chmod o-w " + shell_word(path)});
   }
 
   void look_at_log_folder(const std::string& path) {
@@ -333,7 +365,8 @@ private:
   const std::set<std::string> branches_ = make_branches();
   settings values_;
   std::map<std::string, toml::source_position> places_; ///< Where the keys that were given stand.
-  bool url_from_environment_ = false;
+  bool url_from_environment_ = false, holds_secret_ = false;
+  std::vector<exposure> exposed_;
   std::vector<remark> remarks_;
 };
 
@@ -376,8 +409,17 @@ result<loaded_settings> load_settings(const std::string& path, const environment
   if (file && file.peek() != std::ifstream::traits_type::eof()) text << file.rdbuf();
   if (!file.is_open() || file.bad() || text.bad())
     return unreadable(errno != 0 ? std::strerror(errno) : "reading failed");
+  const auto rights = rights_of(path);
+  if (const auto open = who_may_write(rights, path); rights.is_regular && !open.empty())
+    return failure{errc::config_invalid, path + ": " + to_string(open) + ", and look what stands in it"};
   auto loaded = parse_settings(text.str(), path, variables);
-  if (loaded) loaded->values.folder = std::filesystem::path{path}.parent_path().string();
+  if (!loaded) return loaded;
+  if (auto open = who_may_read(rights, path); loaded->holds_secret && rights.is_regular && !open.empty()) {
+    open.text = path + ": " + open.text + " and holds a secret (in redis.url or alerts.webhook_url)";
+    loaded->warnings.push_back(to_string(open));
+    loaded->exposed.push_back(std::move(open));
+  }
+  loaded->values.folder = std::filesystem::path{path}.parent_path().string();
   return loaded;
 }
 

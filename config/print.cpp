@@ -1,6 +1,7 @@
 #include "config/print.hpp"
 
 #include "config/schema.hpp"
+#include "messages/text.hpp"
 
 #include <algorithm>
 #include <string_view>
@@ -11,7 +12,12 @@ namespace {
 using namespace config;
 
 std::string shown(const option& row, const settings& values) {
-  return format_value(row.kind, row.member.get(values));
+  auto value = row.member.get(values);
+  // What follows the '?' of an exchange's address may be a key.
+  if (auto* text = std::get_if<std::string>(&value);
+      text && row.key.starts_with("feeds.") && leaf_of(row.key) == "url")
+    *text = shown_address(*text);
+  return format_value(row.kind, value);
 }
 
 /// What a reader of the config file needs beside the help: nothing for plain texts, whose help says it all.

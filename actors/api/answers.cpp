@@ -6,6 +6,7 @@
 #include "actors/support/breaker_json.hpp"
 #include "actors/support/position_health.hpp"
 #include "actors/support/redis_health.hpp"
+#include "messages/text.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -166,16 +167,6 @@ json redis_manager(const health_sources& from) {
           {"spool_depth", waiting.empty() ? json{} : json(std::stoull(waiting))}};
 }
 
-/// "wss://user:secret@host/path" without what stands before the '@'.
-std::string without_user_info(std::string url) {
-  const auto scheme = url.find("://");
-  const auto host = scheme == std::string::npos ? 0 : scheme + 3;
-  const auto end = std::min(url.find_first_of("/?#", host), url.size());
-  if (const auto at = url.rfind('@', end); at != std::string::npos && at >= host)
-    url.erase(host, at + 1 - host);
-  return url;
-}
-
 json or_null(const std::optional<std::chrono::milliseconds>& span) {
   return span ? json(span->count()) : json{};
 }
@@ -204,7 +195,7 @@ json json_of(const feed_report& told, const std::string& only) {
     if (only.empty() || one.name == only) rows.emplace_back(one.name, json_of(one));
   auto counts = json::object();
   for (const auto& [what, count] : told.counts) counts[what] = count;
-  return {{"url", without_user_info(told.url)},
+  return {{"url", shown_address(told.url)},
           {"connected", told.connected},
           {"connections", std::move(connections)},
           {"symbols", std::move(symbols)},

@@ -49,6 +49,17 @@ constexpr std::size_t read_bytes = 4096;
 /// Room behind a header of full size, for what comes with it.
 constexpr std::size_t spare_bytes = 4096;
 
+/// On every answer; one that knows better sets its own.
+constexpr std::pair<std::string_view, std::string_view> safe_headers[] = {
+    {"Cache-Control", "no-store"},
+    // What is no page loads nothing, and stands in nobody's frame.
+    {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
+    {"X-Frame-Options", "DENY"},
+    {"X-Content-Type-Options", "nosniff"},
+    {"Referrer-Policy", "no-referrer"},
+    {"Cross-Origin-Resource-Policy", "same-origin"},
+};
+
 std::string http_date() {
   const auto now = std::time(nullptr);
   std::tm utc{};
@@ -355,8 +366,7 @@ std::shared_ptr<http::response<Body>> head_of(const http_response& what) {
   message->result(what.status);
   message->set(http::field::server, "breakwater");
   message->set(http::field::date, http_date());
-  message->set(http::field::cache_control, "no-store");
-  message->set("X-Content-Type-Options", "nosniff");
+  for (const auto& [name, value] : safe_headers) message->set(std::string{name}, std::string{value});
   for (const auto& [name, value] : what.headers) message->set(name, value);
   return message;
 }

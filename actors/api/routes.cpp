@@ -209,13 +209,26 @@ std::string_view host_of(std::string_view authority) {
   return authority.substr(0, authority.find(':'));
 }
 
-bool is_this_machine(std::string_view host) {
-  return host == "localhost" || host == "[::1]" ||
-         (host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos);
+/// Whether nobody can have this name lead elsewhere: a number, or localhost and what is below it.
+bool is_nobodys_name(std::string_view host) {
+  if (host.starts_with('[') || host.find_first_not_of("0123456789.") == std::string_view::npos) return true;
+  std::string name{host};
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return name == "localhost" || name.ends_with(".localhost");
+}
+
+/// A site can have a name of its own point at this machine: to a browser that visits it, all that is here is
+/// that site's then, to be read and, but for a token, ordered about. With a token the API is meant to be
+/// reached by names, and what can be read is for everybody who reaches it.
+void need_known_host(const http_request& request, const api_rules& rules) {
+  if (!rules.token.empty() || is_nobodys_name(host_of(header(request, "host")))) return;
+  throw refused{json_error(403, "requests to a name of another site are refused",
+                           "call it by 127.0.0.1 or localhost; behind a name it needs api.token_file")};
 }
 
 /// A page of another site must not give orders through an operator's browser. Programs send neither header.
-void need_own_site(const http_request& request, const api_rules& rules) {
+void need_own_site(const http_request& request) {
   const auto refuse = [] {
     throw refused{json_error(403, "requests of other sites are refused",
                              "send it from breakwater's own page or by a program, without Origin")};
@@ -227,8 +240,6 @@ void need_own_site(const http_request& request, const api_rules& rules) {
     const auto origin = header(request, "origin");
     const auto scheme = origin.find("://");
     if (scheme == std::string::npos || origin.substr(scheme + 3) != host) refuse();
-    // A site can have its own name point at this machine; then only a token tells it from us.
-    if (rules.token.empty() && !is_this_machine(host_of(host))) refuse();
   }
 }
 
@@ -338,11 +349,12 @@ void need_method(const http_request& request, std::string_view method) {
 }
 
 void need_leave(const http_request& request, const api_rules& rules) {
-  need_own_site(request, rules);
+  need_own_site(request);
   need_token(request, rules);
 }
 
 api_question read(const http_request& request, const api_rules& rules) {
+  need_known_host(request, rules);
   const auto path = std::string_view{request.target}.substr(0, request.target.find('?'));
   for (const auto& row : rows) {
     if (row.path != path) continue;

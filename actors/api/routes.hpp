@@ -75,9 +75,9 @@ struct api_rules {
   std::vector<exchange> feeds{}; ///< The exchanges that are followed.
 };
 
-/// Reads a request: the question it is, or the answer that refuses it. Judged in this order: path (404),
-/// method (405), where it comes from (403), token (401), parameters (400; an unknown breaker, actor or
-/// exchange 404).
+/// Reads a request: the question it is, or the answer that refuses it. Judged in this order: the name it was
+/// called by (403), path (404), method (405), where it comes from (403), token (401), parameters (400; an
+/// unknown breaker, actor or exchange 404).
 std::variant<api_question, http_response> route(const http_request& request, const api_rules& rules);
 
 } // namespace breakwater

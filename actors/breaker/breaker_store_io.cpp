@@ -131,12 +131,12 @@ std::deque<std::string> last_lines(const std::string& path, std::size_t max, std
 /// Replaces the file by these lines; it has the old content or the new one, whatever happens.
 void rewrite(const std::string& path, const std::deque<std::string>& lines) {
   const auto beside = path + ".new";
-  {
-    std::ofstream file{beside, std::ios::trunc};
-    for (const auto& line : lines) file << line << '\n';
-    if (!file.flush()) return; // the old file is as good, only longer
-  }
-  if (const descriptor written{beside, O_RDONLY}; !written || ::fdatasync(written.number()) != 0) return;
+  std::string text;
+  for (const auto& line : lines) (text += line) += '\n';
+  const descriptor file{beside, O_WRONLY | O_CREAT | O_TRUNC};
+  const bool whole =
+      file && ::write(file.number(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  if (!whole || ::fdatasync(file.number()) != 0) return; // the old file is as good, only longer
   static_cast<void>(std::rename(beside.c_str(), path.c_str()));
 }
 

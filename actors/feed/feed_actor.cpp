@@ -1,6 +1,7 @@
 #include "actors/feed/feed_actor.hpp"
 
 #include "actors/support/emit.hpp"
+#include "messages/text.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>
@@ -37,7 +38,7 @@ void say(feed_state& state, const tell& what, moment now) {
         what.count);
   if (what.age >= 0ms) details.emplace_back("age_ms", what.age.count());
   if (what.wait >= 0ms) details.emplace_back("wait_ms", what.wait.count());
-  if (what.what == event::feed_connecting) details.emplace_back("url", state.url);
+  if (what.what == event::feed_connecting) details.emplace_back("url", shown_address(state.url));
   emit(state.label, what.what, details);
 
   const auto mark = [&](quality_kind kind, wall_time from, const char* cause) {

@@ -1,5 +1,7 @@
 #include "actors/redis/redis_url.hpp"
 
+#include "messages/text.hpp"
+
 #include <charconv>
 #include <optional>
 
@@ -130,10 +132,10 @@ std::string to_string(const redis_address& x) {
 }
 
 std::string redis_cli(const redis_address& x) {
-  auto words = x.socket_path.empty() ? "redis-cli -h " + x.host + " -p " + std::to_string(x.port)
-                                     : "redis-cli -s " + x.socket_path;
+  auto words = x.socket_path.empty() ? "redis-cli -h " + shell_word(x.host) + " -p " + std::to_string(x.port)
+                                     : "redis-cli -s " + shell_word(x.socket_path);
   if (x.database != 0) words += " -n " + std::to_string(x.database);
-  if (!x.username.empty()) words += " --user " + x.username;
+  if (!x.username.empty()) words += " --user " + shell_word(x.username);
   if (!x.password.empty()) words += " --askpass";
   return words;
 }

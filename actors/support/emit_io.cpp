@@ -1,12 +1,14 @@
 #include "actors/support/emit_io.hpp"
 
 #include "actors/support/emit.hpp"
+#include "messages/text.hpp"
 #include "messages/time.hpp"
 
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <mutex>
@@ -57,20 +59,34 @@ std::string_view level_of(const event_info& row) {
 
 void append_json(std::string& line, std::string_view text) {
   line += '"';
-  for (const char c : text) {
-    if (c == '"' || c == '\\')
-      (line += '\\') += c;
-    else if (static_cast<unsigned char>(c) < 0x20)
-      line += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    else
-      line += c;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto size = shown_bytes(text, at);
+    const auto byte = static_cast<unsigned char>(text[at]);
+    if (text[at] == '"' || text[at] == '\\')
+      (line += '\\') += text[at];
+    else if (size > 0)
+      line += text.substr(at, size);
+    else // of a longer character, or of what is none, each byte by itself: JSON has no other way
+      line += fmt::format("\\u{:04x}", static_cast<unsigned>(byte));
+    at += std::max<std::size_t>(size, 1);
   }
   line += '"';
 }
 
+/// Whether nothing in it is obeyed by a terminal. Values come from exchanges, Redis and the network.
+bool can_be_shown(std::string_view value) {
+  for (std::size_t at = 0; at < value.size();) {
+    const auto size = shown_bytes(value, at);
+    if (size == 0) return false;
+    at += size;
+  }
+  return true;
+}
+
 /// A value as it stands behind `key=`: bare, or in quotes when it would break the line apart.
 void append_value(std::string& line, std::string_view value) {
-  const bool plain = !value.empty() && value.find_first_of(" \"=\n\r\t\\") == std::string_view::npos;
+  const bool plain =
+      !value.empty() && value.find_first_of(" \"=\\") == std::string_view::npos && can_be_shown(value);
   plain ? void(line += value) : append_json(line, value);
 }
 

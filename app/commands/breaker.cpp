@@ -2,6 +2,7 @@
 
 #include "app/api_client.hpp"
 #include "app/commands/common.hpp"
+#include "messages/text.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -13,31 +14,6 @@ namespace breakwater {
 namespace {
 
 using json = nlohmann::json;
-
-/// A text of the network for a terminal: control characters are spelled out, also U+0080 to U+009F, which are
-/// two bytes of UTF-8.
-std::string printable(const std::string& text) {
-  std::string out;
-  unsigned char before = 0;
-  const auto spell_out = [&out](unsigned char byte) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    ((out += "\\x") += digits[byte >> 4]) += digits[byte & 15];
-  };
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (before == 0xc2 && byte >= 0x80 && byte < 0xa0) {
-      out.pop_back();
-      spell_out(before);
-      spell_out(byte);
-    } else if (byte < 0x20 || byte == 0x7f) {
-      spell_out(byte);
-    } else {
-      out += c;
-    }
-    before = byte;
-  }
-  return out;
-}
 
 /// A member as text; "-" when it is null or not there.
 std::string text_of(const json& object, const char* name) {

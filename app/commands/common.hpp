@@ -1,6 +1,6 @@
 #pragma once
 
-#include "config/settings.hpp"
+#include "config/load.hpp"
 #include "messages/error.hpp"
 
 #include <string>
@@ -16,6 +16,8 @@ result<settings> load_for_command(const std::string& config_path);
 
 /// The same for a command that only looks: the log is left to the process.
 result<settings> load_without_log(const std::string& config_path);
+/// The same, with what the loader has to say beside.
+result<loaded_settings> load_whole(const std::string& config_path);
 
 /// What only the parts themselves can tell of their settings, such as whether redis.url is an address.
 result<done> judge_for_parts(const settings& what);

@@ -10,6 +10,7 @@
 #include "app/diagnosis/diagnosis.hpp"
 #include "app/diagnosis/redis_probe.hpp"
 #include "app/folder_lock.hpp"
+#include "messages/text.hpp"
 
 #include <filesystem>
 #include <fstream>
@@ -143,7 +144,7 @@ void look_at_disk(const settings& what, json& seen, std::vector<std::string>& un
   }
 }
 
-evidence look_around(const settings& what, const std::string& config) {
+evidence look_around(const settings& what, const std::string& config, const std::vector<exposure>& exposed) {
   std::vector<std::string> unseen;
   const auto address = *address_of(what.redis); // the loader has checked it
   json seen{{"at", to_rfc3339(system_wall_time())},
@@ -151,7 +152,7 @@ evidence look_around(const settings& what, const std::string& config) {
             {"config", config},
             {"commands",
              {{"breakwater", "breakwater"},
-              {"config", config.empty() ? "" : " --config " + config},
+              {"config", config.empty() ? "" : " --config " + shell_word(config)},
               {"redis", redis_cli(address)}}},
             {"limits",
              {{"clock_skew_ms", what.alerts.clock_skew.count()},
@@ -159,6 +160,7 @@ evidence look_around(const settings& what, const std::string& config) {
               {"spool_max_bytes", what.spool.max_bytes},
               {"spool_warn", what.alerts.spool_warn},
               {"spool_critical", what.alerts.spool_critical}}}};
+  for (const auto& one : exposed) seen["exposed"].push_back({{"text", one.text}, {"command", one.command}});
   process_look{what, seen, unseen}.look();
   look_at_disk(what, seen, unseen);
   seen["redis"] = probe_redis(what, unseen);
@@ -185,12 +187,14 @@ result<done> write_whole(const std::string& path, const std::string& text) {
 
 int diagnose_command(const diagnose_options& options, std::ostream& out, std::ostream& err) {
   settings what;
+  std::vector<exposure> exposed;
   if (!options.config.empty()) {
-    const auto loaded = load_without_log(options.config);
+    const auto loaded = load_whole(options.config);
     if (!loaded) return exit_unusable;
-    what = *loaded;
+    what = loaded->values;
+    exposed = loaded->exposed;
   }
-  const auto seen = look_around(what, options.config);
+  const auto seen = look_around(what, options.config, exposed);
   const auto found = judge(seen);
   const auto whole = diagnosis_json(seen, found);
   // What others wrote may be no UTF-8.

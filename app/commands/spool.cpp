@@ -6,6 +6,7 @@
 #include "app/commands/common.hpp"
 #include "app/folder_lock.hpp"
 #include "app/redis_client.hpp"
+#include "messages/text.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -61,10 +62,11 @@ void print(const spool_view::dead_letter& letter, std::ostream& out) {
       << to_string(letter.first) << ", " << letter.why << '\n';
   if (!letter.records) out << "  cannot be made out any more\n";
   for (std::size_t i = 0; letter.records && i < letter.count; ++i) {
-    constexpr std::size_t shown_bytes = 200; // of a value
+    constexpr std::size_t enough = 200; // of a value
     out << ' ';
     for (const auto& [name, value] : fields_of((*letter.records)[letter.begin + i]))
-      out << ' ' << name << '=' << value.substr(0, shown_bytes) << (value.size() > shown_bytes ? "..." : "");
+      out << ' ' << printable(name) << '=' << printable(value.substr(0, enough))
+          << (value.size() > enough ? "..." : "");
     out << '\n';
   }
 }

@@ -13,6 +13,7 @@ namespace breakwater {
 /// Everything `diagnose` could see, as JSON; what it could not see is absent, and named in `unseen`:
 ///
 ///   at, instance, config, commands {breakwater, redis}   how to call the two programs
+///   exposed [{text, command}]                            files of the config that others may get at
 ///   limits {clock_skew_ms, breaker_open_for_ms, spool_max_bytes, spool_warn, spool_critical}
 ///   process {runs, api, answers, problem}
 ///   health, breakers, history, feeds, alerts             as the API tells them; breakers and history from

@@ -1,5 +1,6 @@
 #include "app/diagnosis/diagnosis.hpp"
 
+#include "messages/text.hpp"
 #include "messages/time.hpp"
 
 #include <algorithm>
@@ -43,6 +44,7 @@ public:
 
   std::vector<finding> all() {
     judge_process();
+    judge_files();
     judge_redis();
     judge_breakers();
     judge_disk_and_spool();
@@ -79,6 +81,12 @@ private:
                  "systemctl restart breakwater");
     if (at(process, {"runs"}) == false)
       add(level::critical, "process", "no breakwater runs on this data_dir", "start it", breakwater("run"));
+  }
+
+  void judge_files() {
+    for (const auto& one : at(seen_, {"exposed"}))
+      add(level::attention, "files", text(at(one, {"text"})), "take that right away",
+          text(at(one, {"command"})));
   }
 
   void judge_redis() {
@@ -197,20 +205,23 @@ private:
     const auto name = text(at(stream, {"name"}));
     if (const auto problem = text(at(stream, {"problem"})); !problem.empty())
       add(level::critical, "streams", name + " cannot be used: " + problem, "mend the key, or name another",
-          redis_cli("TYPE " + name));
+          redis_cli("TYPE " + shell_word(name)));
     const auto length = number_or(at(stream, {"length"}), 0), maxlen = number_or(at(stream, {"maxlen"}), 0);
     // MAXLEN ~ leaves up to a node of 100 entries more.
     if (maxlen > 0 && length > 2 * maxlen + 1000)
       add(level::attention, "streams",
           name + " has " + whole(length) +
               " entries, more than twice what we keep: somebody else writes without MAXLEN",
-          "find the writer, and trim", redis_cli("XTRIM " + name + " MAXLEN '~' " + whole(maxlen)));
+          "find the writer, and trim",
+          redis_cli("XTRIM " + shell_word(name) + " MAXLEN '~' " + whole(maxlen)));
     for (const auto& group : at(stream, {"groups"})) judge_group(stream, name, group);
   }
 
   void judge_group(const json& stream, const std::string& name, const json& group) {
     const auto group_name = text(at(group, {"name"}));
     const auto of = "group " + group_name + " of " + name;
+    // Whoever may create a group chose its name, and an operator copies the command into a shell.
+    const auto key = shell_word(name) + " " + shell_word(group_name);
     const bool ours = at(stream, {"ours"}) == at(group, {"name"});
     if (const auto& hole = at(group, {"trimmed_unread"}); hole.is_string() || number_or(hole, 0) > 0)
       add(level::critical, "streams",
@@ -219,7 +230,7 @@ private:
               " were trimmed before it read them, and Redis cannot tell its lag",
           "its reader goes on with the oldest entry; what was trimmed is lost to it. Restart the reader, or "
           "skip to the end",
-          redis_cli("XGROUP SETID " + name + " " + group_name + " '$'"));
+          redis_cli("XGROUP SETID " + key + " '$'"));
     std::size_t idle = 0;
     std::optional<double> newest_idle;
     for (const auto& consumer : at(group, {"consumers"})) {
@@ -235,14 +246,14 @@ private:
                 whole(idle_ms / minute_ms) + " min with " + whole(pending) + " entries pending",
             ours ? "breakwater takes them over within claim_after; if it does not run, start it"
                  : "have a living consumer take them over, then remove it",
-            redis_cli("XAUTOCLAIM " + name + " " + group_name + " <living consumer> 3600000 0-0"));
+            redis_cli("XAUTOCLAIM " + key + " <living consumer> 3600000 0-0"));
     }
     if (idle > many_idle_consumers)
       add(level::attention, "streams",
           of + " has " + std::to_string(idle) +
               " consumers that did not read for an hour: names that change with every start leave ghosts",
           "give the readers stable names, and remove those without pending entries",
-          redis_cli("XINFO CONSUMERS " + name + " " + group_name));
+          redis_cli("XINFO CONSUMERS " + key));
     const auto pending = number_or(at(group, {"pending"}), 0), lag = number_or(at(group, {"lag"}), 0);
     if (pending + lag <= 0 || (newest_idle && *newest_idle < stuck_after_ms)) return;
     add(ours ? level::critical : level::attention, "streams",
@@ -251,7 +262,7 @@ private:
                          : "it has no consumer"),
         ours ? "start breakwater, or see in its log why the bridge waits"
              : "restart its reader: its blocking read may have been lost with a connection",
-        redis_cli("XINFO CONSUMERS " + name + " " + group_name));
+        redis_cli("XINFO CONSUMERS " + key));
   }
 
   void judge_breakers() {
@@ -332,7 +343,7 @@ private:
         add(level::attention, "bridge/" + name,
             whole(dead) + " invalid events since the start went to the dead letters",
             "see why, and mend whoever writes them",
-            redis_cli("XREVRANGE " + text(at(bridge, {"stream"})) + ".dead + - COUNT 5"));
+            redis_cli("XREVRANGE " + shell_word(text(at(bridge, {"stream"})) + ".dead") + " + - COUNT 5"));
   }
 
   void judge_feeds() {

@@ -1,5 +1,7 @@
 #include "app/diagnosis/diagnosis.hpp"
 
+#include "messages/text.hpp"
+
 #include <algorithm>
 #include <ostream>
 #include <string_view>
@@ -11,13 +13,6 @@ using json = evidence;
 
 const char* status_of(int exit_code) {
   return exit_code == 0 ? "healthy" : exit_code == 1 ? "attention" : "critical";
-}
-
-/// What others wrote may hold what a terminal obeys.
-std::string printable(std::string text) {
-  for (auto& c : text)
-    if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) c = '?';
-  return text;
 }
 
 std::string shown(const json& value) {

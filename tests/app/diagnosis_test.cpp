@@ -210,7 +210,7 @@ BOOST_AUTO_TEST_CASE(it_is_printed_for_people_and_as_json) {
   print_diagnosis(seen, found, out);
   for (const auto* text :
        {"attention\n", "1. [attention] clock: ", "     $ timedatectl status\n",
-        "Could not be seen, and so is not known to be fine\n  the spool: why ?[31m",
+        "Could not be seen, and so is not known to be fine\n  the spool: why \\x1b[31m",
         "  breaker redis: state=CLOSED\n", "    group g: pending=0 lag=0 last_delivered_id=5-0\n"})
     BOOST_TEST(out.str().find(text) != std::string::npos, std::string{text} + " in\n" + out.str());
   const auto whole = diagnosis_json(seen, found);
@@ -218,6 +218,26 @@ BOOST_AUTO_TEST_CASE(it_is_printed_for_people_and_as_json) {
   BOOST_TEST(whole["status"] == "attention");
   BOOST_TEST(whole["findings"][0]["command"] == "timedatectl status");
   BOOST_TEST(whole["evidence"]["instance"] == "a");
+}
+
+BOOST_AUTO_TEST_CASE(names_that_others_chose_are_one_word_of_the_command_that_is_shown) {
+  auto seen = healthy();
+  seen["redis"]["streams"] = json::parse(
+      R"([{"name": "s", "exists": true, "length": 9,
+           "groups": [{"name": "$(reboot)'; reboot", "pending": 1, "lag": 2, "consumers": []}]}])");
+  const auto found = judge(seen);
+  BOOST_TEST_REQUIRE(found.size() == 1u);
+  BOOST_TEST(found[0].command == R"(redis-cli -h h -p 1 XINFO CONSUMERS s '$(reboot)'\''; reboot')");
+}
+
+BOOST_AUTO_TEST_CASE(files_that_others_can_get_at_are_named_with_the_command_that_ends_it) {
+  auto seen = healthy();
+  seen["exposed"] = json::parse(R"([{"text": "x can be read", "command": "chmod o-r x"}])");
+  const auto found = judge(seen);
+  BOOST_TEST_REQUIRE(found.size() == 1u);
+  BOOST_TEST(found[0].text == "x can be read");
+  BOOST_TEST(found[0].command == "chmod o-r x");
+  BOOST_TEST((found[0].how == finding::level::attention));
 }
 
 BOOST_AUTO_TEST_CASE(what_was_not_seen_is_not_judged) {

@@ -1,9 +1,11 @@
 #include "config/load.hpp"
 
 #include "config/print.hpp"
+#include "config/secret_file.hpp"
 
 #include <boost/test/unit_test.hpp>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -144,8 +146,8 @@ BOOST_AUTO_TEST_CASE(a_refused_value_is_told_with_place_key_value_and_bounds) {
        "f.toml:1:21: feeds.okx.symbols = [...] must be a table of texts such as { BTCUSDT = \"XBT/USD\" }"},
       {"feeds.okx.symbols = { BTCUSDT = 5 }",
        "f.toml:1:33: feeds.okx.symbols.BTCUSDT = 5 must be a text in quotes"},
-      {"redis = 5", "f.toml:1:9: redis = 5 must be a section: [redis]"},
-      {"bridge = 5", "f.toml:1:10: bridge = 5 must be a section: [[bridge]]"},
+      {"redis = 5", "f.toml:1:9: redis must be a section: [redis]"},
+      {"bridge = 5", "f.toml:1:10: bridge must be a section: [[bridge]]"},
       {"[redis.url]\nx = 1", "f.toml:1:1: redis.url = {...} must be a text in quotes"},
   };
   for (const auto& [text, said] : table) BOOST_TEST_CONTEXT(text) {
@@ -477,7 +479,132 @@ BOOST_FIXTURE_TEST_CASE(a_password_file_must_hold_a_password_and_should_be_priva
   BOOST_TEST(about(empty) == head(empty) + "has nothing in its first line");
   const auto open = write("open", "hunter2\n", fs::perms::owner_all | fs::perms::others_read);
   BOOST_TEST(about(open) ==
-             "warning: " + head(open) + "can be read by everyone on this machine; chmod 600 it");
+             "warning: " + head(open) + "can be read by everyone on this machine: chmod o-r " + open);
+  const auto pipe = path / "pipe";
+  BOOST_REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  BOOST_TEST(about(pipe.string()) == head(pipe.string()) + "is no regular file"); // and nobody waits for it
+  BOOST_TEST(about(write("endless", std::string(5000, 'x'))) ==
+             head((path / "endless").string()) +
+                 "has a first line of more than 4096 bytes: is it the right file?");
+}
+
+BOOST_FIXTURE_TEST_CASE(what_stands_where_a_file_name_belongs_may_be_the_secret_itself, temporary_folder) {
+  BOOST_TEST(said_about("redis.password_file = \"hunter2\"") ==
+             "f.toml:1:23: redis.password_file = ... cannot be read: No such file or directory");
+  BOOST_TEST(said_about("api.token_file = \"t0ken\"") ==
+             "f.toml:1:18: api.token_file = ... cannot be read: No such file or directory");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_file_that_others_can_change_is_not_believed, temporary_folder) {
+  using fs::perms;
+  const auto own = perms::owner_read | perms::owner_write;
+  const auto file = write("secret", "correct horse battery\n");
+  const auto config = write("f.toml", "redis.password_file = \"" + file + "\"\n");
+  const auto refused = [&] {
+    const auto loaded = load_settings(config, nothing_set);
+    return loaded ? std::string{"not refused"} : loaded.error().detail;
+  };
+  BOOST_TEST(refused() == "not refused");
+
+  fs::permissions(file, own | perms::others_write);
+  const auto why = " can be written by everyone on this machine: chmod go-w ";
+  BOOST_TEST(refused() == config + ":1:23: redis.password_file = \"" + file + "\"" + why + file +
+                              ", and put in what belongs there");
+  BOOST_TEST(!read_secret_file(file)); // the way of a new connection
+  fs::permissions(file, own);
+
+  fs::permissions(config, own | perms::others_write);
+  BOOST_TEST(refused() == config + ":" + why + config + ", and look what stands in it");
+  fs::permissions(config, own);
+
+  // A link is as good as what it leads to, and both folders count.
+  const auto link = path / "link";
+  fs::create_symlink(file, link);
+  BOOST_TEST(static_cast<bool>(read_secret_file(link.string())));
+  fs::permissions(file, own | perms::others_write);
+  BOOST_TEST(!read_secret_file(link.string()));
+  fs::permissions(file, own);
+  fs::create_directory(path / "open");
+  fs::permissions(path / "open", perms::all);
+  fs::create_symlink(file, path / "open" / "link");
+  BOOST_TEST(read_secret_file((path / "open" / "link").string()).error().detail ==
+             "can be replaced by everyone on this machine: chmod o-w " + (path / "open").string() +
+                 ", and put in what belongs there");
+  fs::permissions(path / "open", perms::all | perms::sticky_bit); // as /tmp
+  BOOST_TEST(static_cast<bool>(read_secret_file((path / "open" / "link").string())));
+}
+
+BOOST_AUTO_TEST_CASE(who_may_write_and_read_a_file_is_judged_by_its_mode_group_and_folder) {
+  struct one {
+    file_rights of;
+    const char *written, *readable;
+  };
+  const one table[] = {
+      {{.mode = 0600}, "", ""},
+      {{.mode = 0400}, "", ""},
+      {{.mode = 0640, .group_is_owners = false}, "", ""}, // root:breakwater, as the package has it
+      {{.mode = 0440, .group_is_owners = false}, "", ""}, // a credential of systemd
+      {{.mode = 0660, .group_is_owners = true}, "", ""},
+      {{.mode = 0660, .group_is_owners = false}, "chmod g-w '/a b'", ""},
+      {{.mode = 0644}, "", "chmod o-r '/a b'"},
+      {{.mode = 0664}, "", "chmod o-r '/a b'"},
+      {{.mode = 0602}, "chmod go-w '/a b'", ""},
+      {{.mode = 0666}, "chmod go-w '/a b'", "chmod o-r '/a b'"},
+      {{.mode = 0777, .group_is_owners = false}, "chmod go-w '/a b'", "chmod o-r '/a b'"},
+  };
+  for (const auto& row : table) BOOST_TEST_CONTEXT(std::oct << row.of.mode << ' ' << row.of.group_is_owners) {
+      BOOST_TEST(who_may_write(row.of, "/a b").command == row.written);
+      BOOST_TEST(who_may_read(row.of, "/a b").command == row.readable);
+    }
+  const file_rights replaceable{.folder_is_open = true};
+  BOOST_TEST(who_may_write(replaceable, "/nowhere/x").command == "chmod o-w /nowhere");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_config_that_holds_a_secret_should_be_private, temporary_folder) {
+  struct one {
+    const char* text;
+    bool holds_secret;
+  };
+  const one table[] = {{"redis.url = \"redis://:hunter2@host\"", true},
+                       {"redis.url = \"redis://host\"", false},
+                       {"alerts.webhook_url = \"https://host/key\"", true},
+                       {"", false}};
+  for (const auto& row : table)
+    for (const auto& rights : {0600, 0640, 0644}) BOOST_TEST_CONTEXT(row.text << ' ' << rights) {
+        const auto file = write("f.toml", row.text, static_cast<fs::perms>(rights));
+        const auto loaded = load_settings(file, nothing_set);
+        BOOST_REQUIRE(loaded);
+        const bool open = row.holds_secret && rights == 0644;
+        BOOST_TEST(loaded->warnings.size() == (open ? 1u : 0u));
+        BOOST_TEST(loaded->exposed.size() == loaded->warnings.size());
+        if (!open) continue;
+        BOOST_TEST(loaded->warnings[0] ==
+                   file +
+                       ": can be read by everyone on this machine and holds a secret (in redis.url or "
+                       "alerts.webhook_url): chmod o-r " +
+                       file);
+        BOOST_TEST(loaded->exposed[0].command == "chmod o-r " + file);
+      }
+  const auto file = write("f.toml", "redis.url = \"redis://:hunter2@host\"", static_cast<fs::perms>(0644));
+  BOOST_TEST(load_settings(file, redis_url("redis://host"))->warnings.size() ==
+             1u); // it stands there all the same
+}
+
+BOOST_FIXTURE_TEST_CASE(a_data_dir_that_everybody_may_write_to_is_said, temporary_folder) {
+  const auto text = "process.data_dir = \"" + path.string() + "\"";
+  BOOST_TEST(said_about(text) == "");
+  fs::permissions(path, fs::perms::all);
+  BOOST_TEST(said_about(text) == "warning: f.toml:1:20: " + text +
+                                     " can be written by everyone on this machine: chmod o-w " +
+                                     path.string());
+}
+
+BOOST_FIXTURE_TEST_CASE(a_token_that_can_be_guessed_is_said, temporary_folder) {
+  const auto short_one = write("short", "t0ken\n"), long_one = write("long", "0123456789abcdef\n");
+  BOOST_TEST(said_about("api.token_file = \"" + long_one + "\"") == "");
+  BOOST_TEST(said_about("api.token_file = \"" + short_one + "\"") ==
+             "warning: f.toml:1:18: api.token_file = \"" + short_one +
+                 "\" holds fewer than 16 characters, which can be guessed: openssl rand -hex 32");
 }
 
 BOOST_FIXTURE_TEST_CASE(a_token_is_read_from_its_file_and_needed_beyond_the_loopback, temporary_folder) {

@@ -27,7 +27,10 @@ struct config_file {
       (fs::temp_directory_path() / ("breakwater_print_test_" + std::to_string(::getpid()))).string();
   config_file() { ::unsetenv("REDIS_URL"); } // it would override the file's
   ~config_file() { fs::remove(path); }
-  void holds(const std::string& text) const { std::ofstream{path} << text; }
+  void holds(const std::string& text) const {
+    std::ofstream{path} << text;
+    fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
+  }
 };
 
 } // namespace
@@ -75,7 +78,7 @@ BOOST_AUTO_TEST_CASE(what_is_printed_reads_back_to_the_same_settings) {
 
 BOOST_FIXTURE_TEST_CASE(check_prints_what_is_in_force_without_secrets, config_file) {
   holds("redis.url = \"redis://me:hunter2@host\"\n[symbols]\nlist = []\n[alerts]\n"
-        "webhook_url = \"https://hooks/hunter2\"\n");
+        "webhook_url = \"https://hooks/hunter2\"\n[feeds.okx]\nurl = \"wss://host/ws?key=hunter2\"\n");
   std::ostringstream out, err;
   BOOST_TEST(check_command(path, out, err) == 0);
   BOOST_TEST(out.str().find("url = \"redis://host\"\nusername = \"me\"\n") != std::string::npos);

@@ -13,6 +13,7 @@ set(kinds
   "^messages/(actors|type_ids)[.]hpp$"       "messages_caf"  "std messages caf"
   "^messages/"                               "message"       "std messages"
   "^config/load[.]cpp$"                      "loader"        "std messages settings config toml"
+  "^config/(file_rights|secret_file)[.]cpp$" "reader of rights" "std messages settings config posix"
   "^config/"                                 "config"        "std messages settings config"
   "^actors/support/(actor_base|ask|relay)[.]" "shell"        "${shell}"
   "^actors/[^/]+/[^/]*_io[.]"                "edge"          "${edge}"

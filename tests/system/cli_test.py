@@ -37,6 +37,22 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(ended.returncode, 0)
         self.assertRegex(ended.stdout, r"^breakwater \d+\.\d+\.\d+\n$")
 
+    def test_version_with_the_libraries_that_are_built_in_and_loaded(self):
+        for words in (("--version", "--verbose"), ("--verbose", "--version")):
+            ended = breakwater(*words)
+            self.assertEqual((ended.returncode, ended.stderr), (0, ""))
+            first, built_by, _, *rows = ended.stdout.splitlines()
+            self.assertRegex(first, r"^breakwater \d+\.\d+\.\d+$")
+            self.assertRegex(built_by, r"^built by (g\+\+|clang) \d+.*, (Release|Debug|RelWithDebInfo)$")
+            self.assertRegex(rows[0], r"^library +built with +loaded$")
+            names = [row.split()[0] for row in rows[1:]]
+            self.assertEqual(names, ["CAF", "hiredis", "Boost", "OpenSSL", "LMDB", "simdjson", "nlohmann_json", "valijson",
+                                     "spdlog", "fmt", "toml++", "CLI11", "prometheus-cpp", "libsystemd", "glibc"])
+            for row in rows[1:]:
+                self.assertRegex(row, r"^\S+ +\d+[.\d+\w-]* +(headers only|not loaded|lib\S+\.so\S*|[\d.]+ \(lib\S+\.so\S*\))$")
+            self.assertRegex(ended.stdout, r"(?m)^CAF +0\.17\.6 +libcaf_core\.so")
+        self.assertNotEqual(breakwater("--verbose").returncode, 0)
+
     def test_help_names_every_command_and_each_has_its_own(self):
         ended = breakwater("--help")
         self.assertEqual(ended.returncode, 0)
@@ -92,6 +108,21 @@ class CommandLine(unittest.TestCase):
         self.assertRegex(ended.stderr, rf"^{path}:4:7: ")
         self.assertNotIn("process_started", ended.stderr)
         self.assertFalse(data.exists())
+
+    def test_a_config_that_everybody_can_change_is_not_run_and_one_that_everybody_can_read_is(self):
+        data = self.folder / "data"
+        path = self.config(f'[process]\ndata_dir = "{data}"\n[alerts]\nwebhook_url = "https://127.0.0.1:1/"\n')
+        path.chmod(0o666)
+        for command in ("check", "run", "diagnose"):
+            ended = breakwater(command, "--config", path)
+            self.assertEqual((ended.returncode, ended.stdout), (2, ""))
+            self.assertIn(f"{path}: can be written by everyone on this machine: chmod go-w {path}", ended.stderr)
+        self.assertFalse(data.exists())
+        path.chmod(0o644)
+        ended = breakwater("check", "--config", path)
+        self.assertEqual(ended.returncode, 0)
+        self.assertRegex(ended.stderr, rf"^warning: {path}: can be read by everyone .*: chmod o-r {path}\n$")
+        self.assertIn(f"     $ chmod o-r {path}\n", breakwater("diagnose", "--config", path).stdout)
 
     def test_run_says_when_its_data_dir_cannot_be_used(self):
         path = self.config('[process]\ndata_dir = "/proc/breakwater"\n')

@@ -109,6 +109,40 @@ BOOST_AUTO_TEST_CASE(who_is_not_there_or_breaks_off_is_told_as_such) {
   BOOST_TEST(posted(broken).starts_with("7 0 "));
 }
 
+BOOST_AUTO_TEST_CASE(an_alert_goes_over_tls_to_a_receiver_that_is_who_it_should_be) {
+  const certificate own{"localhost"};
+  const trusted store{own};
+  loopback_server peer{own, no_content};
+  webhook_io hook{io, peer.at("https://localhost") + "/hook/k3y"};
+  BOOST_TEST(posted(hook) == "7 204");
+  BOOST_TEST_REQUIRE(peer.questions().size() == 1u);
+  BOOST_TEST(peer.questions()[0].starts_with("POST /hook/k3y HTTP/1.1\r\n"));
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_said_to_a_receiver_nobody_vouches_for_or_of_another_name) {
+  const certificate known{"localhost"}, unknown{"localhost"}, elsewhere{"elsewhere.example"};
+  {
+    const trusted store{known};
+    loopback_server peer{unknown, no_content};
+    webhook_io hook{io, peer.at("https://localhost") + "/hook/k3y"};
+    BOOST_TEST(posted(hook) == "7 0 TLS: certificate verify failed");
+    BOOST_TEST(peer.questions().empty()); // neither the alert nor the address's secret part
+  }
+  const trusted store{elsewhere};
+  loopback_server peer{elsewhere, no_content};
+  webhook_io hook{io, peer.at("https://localhost") + "/hook/k3y"};
+  BOOST_TEST(posted(hook) == "7 0 TLS: certificate verify failed");
+  BOOST_TEST(peer.questions().empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_redirection_is_not_followed) {
+  loopback_server elsewhere{no_content};
+  loopback_server peer{"HTTP/1.1 307 X\r\nLocation: " + elsewhere.at() + "\r\nContent-Length: 0\r\n\r\n"};
+  webhook_io hook{io, peer.at()};
+  BOOST_TEST(posted(hook) == "7 307");
+  BOOST_TEST(elsewhere.connections() == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(an_address_that_is_none_is_said_and_not_shown) {
   webhook_io hook{io, "slack.com/secret"};
   BOOST_TEST(posted(hook) == "7 0 alerts.webhook_url is no http:// or https:// address");

@@ -197,10 +197,57 @@ BOOST_AUTO_TEST_CASE(a_request_reaches_the_sink_whole_and_its_answer_the_client)
       (request.headers == http_headers{{"host", "test"}, {"x-odd", "value"}, {"content-length", "5"}}));
   BOOST_TEST(request.remote.starts_with("127.0.0.1:"));
   BOOST_TEST(status(response) == "HTTP/1.1 200 OK");
-  for (const auto* header : {"X-Test: yes", "Server: breakwater", "Cache-Control: no-store",
-                             "Date: ", "X-Content-Type-Options: nosniff", "Content-Length: 15"})
+  for (const auto* header : {"X-Test: yes", "Server: breakwater", "Date: ", "Content-Length: 15"})
     BOOST_TEST(has(response, header), header);
   BOOST_TEST(response.ends_with("POST /a?b=%20c\n"));
+}
+
+/// What is missing of what a browser must be told with every answer; empty: nothing, and no other site is
+/// let in.
+std::string unsafe(const std::string& response) {
+  std::string missing;
+  for (const auto* header :
+       {"Cache-Control: no-store\r\n", "X-Content-Type-Options: nosniff\r\n", "X-Frame-Options: DENY\r\n",
+        "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n",
+        "Referrer-Policy: no-referrer\r\n", "Cross-Origin-Resource-Policy: same-origin\r\n"})
+    if (!has(response, header)) missing += header;
+  return has(response, "Access-Control-") ? missing + "and other sites are let in" : missing;
+}
+
+BOOST_AUTO_TEST_CASE(every_answer_tells_browsers_what_they_may_do_with_it) {
+  BOOST_TEST(unsafe(connects().asks(get("/"))) == "");
+  auto head = connects();
+  head.expects_no_body();
+  BOOST_TEST(unsafe(head.asks("HEAD / HTTP/1.1\r\nHost: t\r\nOrigin: http://evil.example\r\n\r\n")) == "");
+  const std::string refused[] = {
+      "no HTTP\r\n\r\n",                                               // 400
+      "GET / HTTP/1.1\r\n\r\n",                                        // 400
+      "GET / HTTP/1.1\r\nHost: t\r\n",                                 // 408
+      "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 65537\r\n\r\n",   // 413
+      "GET / HTTP/1.1\r\nHost: t\r\nExpect: money\r\n\r\n",            // 417
+      get("/" + std::string(9000, 'x')),                               // 431
+      "POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: gzip\r\n\r\n", // 501
+      "GET / HTTP/3.1\r\nHost: t\r\n\r\n",                             // 505
+  };
+  for (const auto& request : refused) BOOST_TEST_CONTEXT(request.substr(0, 60)) {
+      const auto response = connects().asks(request);
+      BOOST_TEST(response.starts_with("HTTP/1."));
+      BOOST_TEST(!has(response, " 200 OK"));
+      BOOST_TEST(unsafe(response) == "");
+    }
+  nobody_answers();
+  const auto late = connects().asks(get("/"));
+  BOOST_TEST(status(late) == "HTTP/1.1 503 Service Unavailable");
+  BOOST_TEST(unsafe(late) == "");
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_that_knows_better_sets_its_own_header_and_it_stands_once) {
+  answers = [](const http_request& request) {
+    return http_response{request.number, 200, {{"Content-Security-Policy", "default-src 'self'"}}, "page"};
+  };
+  const auto response = connects().asks(get("/"));
+  BOOST_TEST(has(response, "Content-Security-Policy: default-src 'self'\r\n"));
+  BOOST_TEST(!has(response, "default-src 'none'"));
 }
 
 BOOST_AUTO_TEST_CASE(a_connection_serves_one_request_after_the_other) {

@@ -246,6 +246,44 @@ BOOST_AUTO_TEST_CASE(a_name_that_was_made_to_point_at_this_machine_is_another_si
   question<order_reset>(rebound, rules);
 }
 
+BOOST_AUTO_TEST_CASE(without_a_token_nothing_is_answered_to_a_name_that_somebody_can_point_at_this_machine) {
+  struct row {
+    std::string host;
+    bool passes;
+  };
+  const row rows[] = {
+      {"localhost:8000", true},
+      {"LOCALHOST", true},
+      {"127.0.0.1:8000", true},
+      {"127.1.2.3", true},
+      {"[::1]:8000", true},
+      {"10.0.0.7:8000", true}, // a tunnel's end
+      {"desk.localhost:80", true},
+      {"", true},
+      {"evil.example", false},
+      {"evil.example:8000", false},
+      {"127.0.0.1.evil.example", false},
+      {"localhost.evil.example:80", false},
+      {"notlocalhost", false},
+      {"1.2.3.4x", false},
+  };
+  auto with_token = open_house;
+  with_token.token = secret{"s3cret"};
+  for (const auto& row : rows)
+    for (const auto* path : {"/health", "/api/audit", "/api/feeds", "/nothing"})
+      BOOST_TEST_CONTEXT(row.host << path) {
+        auto request = get(path);
+        request.headers = {{"host", row.host}};
+        const auto routed = route(request, open_house);
+        const auto* refused = std::get_if<http_response>(&routed);
+        BOOST_TEST((refused == nullptr || refused->status == 404u) == row.passes);
+        if (refused && !row.passes) BOOST_TEST(refused->status == 403u);
+        const auto open = route(request, with_token);
+        const auto* still = std::get_if<http_response>(&open);
+        BOOST_TEST((still == nullptr || still->status == 404u));
+      }
+}
+
 BOOST_AUTO_TEST_CASE(chaos_names_an_actor_that_exists) {
   auto rules = open_house;
   rules.chaos = true;

@@ -99,6 +99,9 @@ BOOST_FIXTURE_TEST_CASE(a_long_history_is_cut_when_it_is_read, store_fixture) {
   std::ifstream file{history_file()};
   for (std::string line; std::getline(file, line);) ++left;
   BOOST_TEST(left == 10u);
+  const auto others =
+      std::filesystem::perms::others_all & std::filesystem::status(history_file()).permissions();
+  BOOST_TEST((others == std::filesystem::perms::none)); // as it was before it was cut
 }
 
 BOOST_AUTO_TEST_CASE(a_folder_that_is_not_there_is_told_and_nothing_breaks) {

@@ -85,6 +85,32 @@ BOOST_FIXTURE_TEST_CASE(a_line_for_machines_is_one_json_object, log_fixture) {
   BOOST_TEST(line.at("reason") == "say \"no\"\\\n\x01");
 }
 
+BOOST_FIXTURE_TEST_CASE(values_of_others_neither_break_a_line_nor_command_a_terminal, log_fixture) {
+  const std::string nasty[] = {"\x1b[2J",
+                               "a\nb",
+                               "\x7f",
+                               "\xc2\x9b"
+                               "31m", // a CSI in UTF-8
+                               "\xe2\x80\xae"
+                               "txt.exe",
+                               "\xff\xfe",
+                               "\xc0\xaf",
+                               "\xed\xa0\x80",
+                               "x=y z"};
+  for (const auto format : {log_format::text, log_format::json}) {
+    open(format);
+    for (const auto& value : nasty) emit("feed/okx", event::feed_connected, {{"reason", value}});
+  }
+  const auto all = lines();
+  BOOST_TEST_REQUIRE(all.size() == 2 * std::size(nasty));
+  for (const auto& line : all) BOOST_TEST_CONTEXT(line) {
+      for (const char c : line) BOOST_TEST((c >= ' ' && c <= '~')); // all that is no ASCII here is nasty
+      if (line.starts_with('{')) BOOST_TEST(nlohmann::json::accept(line));
+    }
+  emit("feed/okx", event::feed_connected, {{"reason", "caf\xc3\xa9"}});
+  BOOST_TEST(lines().back().find("caf\xc3\xa9") != std::string::npos);
+}
+
 BOOST_FIXTURE_TEST_CASE(lines_below_the_level_are_not_written, log_fixture) {
   open(log_format::text, log_level::error);
   emit("x", event::redis_connected);
