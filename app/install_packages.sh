@@ -39,23 +39,25 @@ if [[ $(id -u) -ne 0 ]] && ! command -v sudo >/dev/null; then
 fi
 
 say "Installing what is missing: ${missing[*]}"
-# The redis-server package starts a server on port 6379. Nobody asked for that one, so it is kept from starting now (by
-# a policy that is there only while we install) and with the next boot.
-installs_redis=no
-if [[ " ${missing[*]} " == *" redis-server "* ]]; then
-  installs_redis=yes
-  if [[ ! -e $policy ]]; then
-    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
-    as_root chmod 755 "$policy"
-    trap 'as_root rm -f "$policy"' EXIT
-  fi
+# Some of these packages start a service: redis-server on port 6379, prometheus on 9090. Nobody asked for those, so they
+# are kept from starting now (by a policy that is there only while we install) and with the next boot.
+new_services=()
+for service in redis-server prometheus; do
+  if [[ " ${missing[*]} " == *" $service "* ]]; then new_services+=("$service"); fi
+done
+if [[ ${#new_services[@]} -gt 0 && ! -e $policy ]]; then
+  printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+  as_root chmod 755 "$policy"
+  trap 'as_root rm -f "$policy"' EXIT
 fi
 
 apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
 as_root "${apt[@]}" update || say "The package lists could not be refreshed; trying with those at hand."
 as_root "${apt[@]}" install -y --no-install-recommends "${missing[@]}"
 
-if [[ $installs_redis == yes && -d /run/systemd/system ]]; then
-  as_root systemctl disable --now redis-server.service
-  say "The redis-server service, new with its package, is off: systemctl enable --now redis-server starts it."
+if [[ -d /run/systemd/system ]]; then
+  for service in "${new_services[@]}"; do
+    as_root systemctl disable --now "$service.service"
+    say "The $service service, new with its package, is off: systemctl enable --now $service starts it."
+  done
 fi

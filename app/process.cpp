@@ -9,6 +9,8 @@
 #include "actors/feed/frame_source_port.hpp"
 #include "actors/feed/rest_io.hpp"
 #include "actors/feed/websocket_io.hpp"
+#include "actors/health/service_io.hpp"
+#include "actors/health/service_watch.hpp"
 #include "actors/position_monitor/log_tail_io.hpp"
 #include "actors/publisher/spool_io.hpp"
 #include "actors/redis/redis_io.hpp"
@@ -108,6 +110,7 @@ struct process::parts {
   io_thread api; ///< Of its own, so that clients of the API never hold up market data.
   std::shared_ptr<log_tail_io> logs = std::make_shared<log_tail_io>();
   std::shared_ptr<spool_io> spool;
+  std::shared_ptr<service_port> service;      ///< nullptr: nobody wants to know.
   std::shared_ptr<stoppable_frames> recorded; ///< nullptr: live feeds.
   std::atomic<bool> gave_up{false};
   system_config config;
@@ -154,6 +157,7 @@ result<std::unique_ptr<process>> process::start(const settings& what, recording 
   world.logs = p.logs;
   if (!what.alerts.webhook_url.empty() && !recorded.frames)
     world.webhook = std::make_shared<webhook_io>(p.network.io, what.alerts.webhook_url);
+  if (!recorded.frames) world.service = p.service = open_service();
   world.open_spool = [spool = p.spool](const std::string& stream) { return spool->stream(stream); };
   world.audit = audit_file(what.process.data_dir);
   world.hash = sha256;
@@ -197,8 +201,12 @@ int process::stop() {
   if (std::exchange(p.stopped, true)) return EXIT_FAILURE;
   const auto deadline = std::chrono::steady_clock::now() + p.what.process.shutdown_timeout;
   bool lost = false;
+  const auto tell_service = [&p](std::string_view doing, std::chrono::milliseconds at_most) {
+    if (p.service) p.service->tell(stopping_lines(doing, at_most));
+  };
   if (!p.gave_up) {
     emit(name, event::process_stopping);
+    tell_service("stopping: what was taken is drained", p.what.process.shutdown_timeout);
     const auto drain = [&](const auto& who) {
       const auto left = std::max<std::chrono::nanoseconds>(deadline - std::chrono::steady_clock::now(), 1ms);
       return bool{ask_and_wait<drained>(*p.system, who, left, drain_request{})};
@@ -224,8 +232,9 @@ int process::stop() {
                                               {{"drained", lost || p.gave_up ? "no" : "yes"},
                                                {"waiting", std::to_string(waiting())}}});
   // Each child has its grace; one that hangs ends the process.
-  const bool ended = bool{
-      ask_and_wait<stopped>(*p.system, p.actors.supervisor, p.what.supervisor.grace * 16, stop_request{})};
+  const auto graces = p.what.supervisor.grace * 16;
+  tell_service("stopping: the actors end", graces);
+  const bool ended = bool{ask_and_wait<stopped>(*p.system, p.actors.supervisor, graces, stop_request{})};
   if (lost) emit(name, event::drain_gave_up);
   for (const auto& stream : {p.what.aggregator.stream, p.what.aggregator.raw_stream})
     if (const auto left = p.spool->waiting(stream); left > 0)

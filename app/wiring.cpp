@@ -66,6 +66,16 @@ bridge_options options_of_bridge(std::size_t which, const settings& what, const 
   return options;
 }
 
+health_options options_of_health(const settings& what, const edges& world) {
+  health_options options{what.health, what.process.instance, BREAKWATER_VERSION, world.clock};
+  if (world.recorded) return options;
+  options.look_every = std::chrono::seconds{1};
+  // Catching up waits so long for a consumer group, which is no stall.
+  options.stalled_after = what.spool.trim_patience + 2 * what.health.interval;
+  options.service = world.service;
+  return options;
+}
+
 alerts_options options_of_alerts(const settings& what, const wall_clock& clock) {
   alerts_options options;
   options.limits = {what.alerts, what.supervisor, what.symbols.list, redis_cli(*address_of(what.redis)),
@@ -261,11 +271,10 @@ wired start_actors(actor_system& system, const settings& what, edges world) {
     });
   }
   everyone.push_back({"supervisor", supervisor});
-  children.push_back(child("health", all.health, [=](actor_system& sys) {
-    return sys.spawn(health_behavior,
-                     health_options{what.health, what.process.instance, BREAKWATER_VERSION, world.clock},
-                     everyone, told);
-  }));
+  children.push_back(
+      child("health", all.health, [=, options = options_of_health(what, world)](actor_system& sys) {
+        return sys.spawn(health_behavior, options, everyone, told);
+      }));
 
   if (world.http) {
     api_options options{what.api.listen,    what.api.token,        what.chaos.enabled,

@@ -22,6 +22,7 @@ struct http_port;
 struct log_tail_port;
 struct redis_port;
 struct rest_port;
+struct service_port;
 struct spool_port;
 struct webhook_port;
 struct websocket_port;
@@ -40,6 +41,7 @@ struct edges {
   std::shared_ptr<log_tail_port> logs;   ///< The position monitor's.
   std::shared_ptr<http_port> http;       ///< nullptr: no API.
   std::shared_ptr<webhook_port> webhook; ///< nullptr: alerts are posted nowhere.
+  std::shared_ptr<service_port> service; ///< nullptr: no service manager wants to know.
   wall_clock clock;
   std::function<std::optional<secret>()> redis_password; ///< As it is now; empty: it never changes.
   std::shared_ptr<frame_source_port>

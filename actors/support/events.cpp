@@ -133,6 +133,8 @@ constexpr std::array rows{
                "Redis is busy (loading or a long script); waiting for it", 10s},
     event_info{event::redis_denied, "redis_denied", error,
                "Redis refused our credentials or rights; correct username and password_file or the ACL", 60s},
+    event_info{event::redis_password_unread, "redis_password_unread", error,
+               "redis.password_file cannot be used; the password read before stands", 60s},
     event_info{event::breaker_opened, "breaker_opened", warn, "Circuit OPEN"},
     event_info{event::breaker_forced_open, "breaker_forced_open", warn,
                "Circuit OPEN by an operator, until an operator resets it"},
@@ -195,6 +197,15 @@ constexpr std::array rows{
     event_info{event::api_failed, "api_failed", error, "The API cannot listen; trying again after the wait",
                60s},
     event_info{event::health_reported, "health_reported", info, "Health"},
+    event_info{event::service_ready, "service_ready", info,
+               "Ready: everybody answers, and nothing is critical"},
+    event_info{
+        event::service_stalled, "service_stalled", error,
+        "Data waits and nothing moves although all seems well; the service manager is no longer told that "
+        "we live, and will start the process again"},
+    event_info{event::service_watchdog_short, "service_watchdog_short", warn,
+               "WatchdogSec is too short for health.interval: one late answer would end the process; make it "
+               "twice the interval and health.answer_within at least"},
     event_info{event::alert_raised, "alert_raised", error, "Alert"},
     event_info{event::alert_raised_warning, "alert_raised_warning", warn, "Alert"},
     event_info{event::alert_cleared, "alert_cleared", info, "Alert is over"},

@@ -3,7 +3,9 @@
 #include "actors/support/emit_io.hpp"
 #include "tests/support/actor_fixture.hpp"
 
+#include <algorithm>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,19 @@ struct quiet_log {
 };
 BOOST_TEST_GLOBAL_FIXTURE(quiet_log);
 
+/// A service manager that writes down what it is told, and when.
+struct fake_service final : service_port {
+  std::optional<std::chrono::microseconds> waits;
+  std::vector<std::string> heard;
+
+  [[nodiscard]] std::optional<std::chrono::microseconds> watchdog() const override { return waits; }
+  void tell(const std::string& lines) override { heard.push_back(lines); }
+  [[nodiscard]] std::size_t count(const std::string& what) const {
+    return static_cast<std::size_t>(std::count_if(
+        heard.begin(), heard.end(), [&](const auto& lines) { return lines.find(what) != lines.npos; }));
+  }
+};
+
 struct health_fixture : actor_fixture {
   /// An actor that is asked how it is.
   struct part {
@@ -40,6 +55,8 @@ struct health_fixture : actor_fixture {
   std::vector<entry_fields> entries;     ///< As they go into the stream.
   std::vector<std::string> unresponsive; ///< As the supervisor was told.
   mono_time began = now();
+  std::chrono::milliseconds look_every{0};
+  std::shared_ptr<fake_service> service;
   health_actor sut;
 
   void watches(const std::string& name) {
@@ -73,9 +90,16 @@ struct health_fixture : actor_fixture {
               },
               [](const wake&) {}, [](health_question) { return health_answer{}; }};
     });
-    sut = spawn(health_behavior, health_options{settings, "a", "1.2.3", wall()}, everyone,
-                health_peers{supervisor, notices});
+    health_options options{settings, "a", "1.2.3", wall()};
+    options.look_every = look_every;
+    options.service = service;
+    sut = spawn(health_behavior, options, everyone, health_peers{supervisor, notices});
     settle();
+  }
+  void start_as_service() {
+    service = std::make_shared<fake_service>();
+    look_every = 1s;
+    start();
   }
   std::string level() { return ask<health_answer>(sut, health_question{})->facts.at(1).second; }
   std::string ticks() { return ask<health_answer>(sut, health_question{})->facts.at(0).second; }
@@ -230,6 +254,93 @@ BOOST_AUTO_TEST_CASE(a_late_answer_clears) {
   wait(25s); // the next tick is missed too, but not the second in a row
   BOOST_TEST(level() == "critical");
   BOOST_TEST(unresponsive.empty());
+}
+
+BOOST_AUTO_TEST_CASE(it_looks_soon_after_the_start_and_then_keeps_to_its_ticks) {
+  watches("a");
+  look_every = 1s;
+  start();
+  wait(999ms);
+  BOOST_TEST(parts["a"].asked_at.empty());
+  wait(1ms);
+  BOOST_TEST(level() == "ok");
+  BOOST_TEST(entries.size() == 1u);
+  wait(5min - 1s);
+  BOOST_TEST_REQUIRE(parts["a"].asked_at.size() == 11u);
+  BOOST_TEST((parts["a"].asked_at[1] == began + 30s && parts["a"].asked_at[10] == began + 300s));
+  BOOST_TEST(ticks() == "10");
+}
+
+BOOST_AUTO_TEST_CASE(it_looks_each_second_until_all_was_well_once_and_tells_that_once) {
+  watches("a");
+  parts["a"].level = health_level::critical;
+  look_every = 1s;
+  start();
+  wait(10s);
+  BOOST_TEST(parts["a"].asked_at.size() == 10u);
+  BOOST_TEST(entries.empty());
+  parts["a"].level = health_level::degraded;
+  wait(1s);
+  BOOST_TEST(entries.size() == 1u);
+  parts["a"].level = health_level::critical;
+  wait(18s);
+  BOOST_TEST(parts["a"].asked_at.size() == 11u);
+}
+
+BOOST_AUTO_TEST_CASE(who_is_slow_at_the_start_is_not_told_to_end_for_it) {
+  watches("a");
+  parts["a"].answers = false;
+  look_every = 1s;
+  start();
+  wait(29s);
+  BOOST_TEST(parts["a"].asked_at.size() > 3u);
+  BOOST_TEST(unresponsive.empty());
+  wait(1min + 6s);
+  BOOST_TEST(!unresponsive.empty());
+}
+
+BOOST_AUTO_TEST_CASE(the_service_is_ready_when_everybody_answers_and_nothing_is_critical) {
+  watches("a");
+  watches("b");
+  parts["a"].level = health_level::critical;
+  start_as_service();
+  wait(10min); // longer than any time-out of a start
+  BOOST_TEST(service->count("READY=1") == 0u);
+  BOOST_TEST(service->count("WATCHDOG=1") == 0u);
+  BOOST_TEST(service->count("EXTEND_TIMEOUT_USEC=60000000\nSTATUS=starting, waits for: a: ") ==
+             service->heard.size());
+  BOOST_TEST(service->heard.size() >= 590u);
+  parts["a"].level = health_level::degraded;
+  wait(1s);
+  BOOST_TEST(service->heard.back().starts_with("READY=1\nWATCHDOG=1\nSTATUS=degraded: "));
+  wait(1h);
+  BOOST_TEST(service->count("READY=1") == 1u);
+  BOOST_TEST(service->count("WATCHDOG=1") == 121u);
+}
+
+BOOST_AUTO_TEST_CASE(a_start_in_which_somebody_does_not_answer_may_time_out) {
+  watches("a");
+  parts["a"].answers = false;
+  start_as_service();
+  wait(1min);
+  BOOST_TEST(service->count("EXTEND_TIMEOUT_USEC") == 0u);
+  BOOST_TEST(service->count("READY=1") == 0u);
+  BOOST_TEST(service->heard.back() == "STATUS=starting, waits for: a: no answer");
+}
+
+BOOST_AUTO_TEST_CASE(the_watchdog_hears_nothing_of_a_look_that_somebody_did_not_answer) {
+  watches("a");
+  watches("b");
+  start_as_service();
+  wait(31s);
+  BOOST_TEST(service->count("WATCHDOG=1") == 2u);
+  parts["b"].answers = false;
+  wait(5min);
+  BOOST_TEST(service->count("WATCHDOG=1") == 2u);
+  BOOST_TEST(service->heard.back() == "STATUS=critical: no publisher; b: no answer");
+  parts["b"].answers = true;
+  wait(30s);
+  BOOST_TEST(service->count("WATCHDOG=1") == 3u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
