@@ -17,6 +17,7 @@
 #include "actors/support/ask.hpp"
 #include "actors/support/emit.hpp"
 #include "actors/support/emit_io.hpp"
+#include "actors/support/metrics_io.hpp"
 #include "app/folder_lock.hpp"
 #include "config/secret_file.hpp"
 
@@ -153,6 +154,7 @@ result<std::unique_ptr<process>> process::start(const settings& what, recording 
   if (!what.api.listen.empty() && !recorded.frames) {
     p.api.start();
     world.http = std::make_shared<http_io>(p.api.io);
+    world.metrics = std::make_shared<metrics_io>();
   }
   world.logs = p.logs;
   if (!what.alerts.webhook_url.empty() && !recorded.frames)

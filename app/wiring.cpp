@@ -280,6 +280,8 @@ wired start_actors(actor_system& system, const settings& what, edges world) {
     api_options options{what.api.listen,    what.api.token,        what.chaos.enabled,
                         BREAKWATER_VERSION, what.process.instance, world.clock};
     options.spool_sync = what.spool.sync == spool_sync::os ? "os" : "batch";
+    options.symbols = what.symbols.list;
+    options.metrics = world.metrics;
     api_peers peers{.breakers = {{"redis", all.breaker}, {"orders", all.orders}},
                     .redis = all.redis,
                     .publisher = all.publisher,

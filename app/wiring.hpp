@@ -20,6 +20,7 @@ struct breaker_store_port;
 struct frame_source_port;
 struct http_port;
 struct log_tail_port;
+struct metrics_port;
 struct redis_port;
 struct rest_port;
 struct service_port;
@@ -40,6 +41,7 @@ struct edges {
   contracts_by_name contracts;           ///< Of the bridges.
   std::shared_ptr<log_tail_port> logs;   ///< The position monitor's.
   std::shared_ptr<http_port> http;       ///< nullptr: no API.
+  std::shared_ptr<metrics_port> metrics; ///< nullptr: /metrics is not told.
   std::shared_ptr<webhook_port> webhook; ///< nullptr: alerts are posted nowhere.
   std::shared_ptr<service_port> service; ///< nullptr: no service manager wants to know.
   wall_clock clock;

@@ -58,10 +58,16 @@ intake_answer aggregator_state::take(const candle_batch& batch) {
     return {intake::busy, incarnation};
   if (reads_stream() && batch.after != position) return {intake::out_of_place, incarnation};
   if (raw_out) {
-    for (const auto& in : *batch.candles) append_raw_record(raw_out->core.waiting(), in);
+    for (const auto& in : *batch.candles) {
+      append_raw_record(raw_out->core.waiting(), in);
+      if (!oldest_raw_waiting || in.received_at < *oldest_raw_waiting) oldest_raw_waiting = in.received_at;
+    }
     raw_records += batch.candles->size();
   }
-  if (merged_out) merge(batch);
+  if (merged_out) {
+    merge(batch);
+    if (!batch.candles->empty()) candle_merged.now();
+  }
   candles += batch.candles->size();
   if (!batch.candles->empty()) last_candle_at = self->clock().now();
   send_on();
@@ -93,10 +99,12 @@ void aggregator_state::merge(const candle_batch& batch) {
 void aggregator_state::publish(std::vector<merged>& what) {
   for (const auto& m : what) {
     append_record(merged_out->core.waiting(), m, options.kind);
+    if (!oldest_waiting || m.ingest_at < *oldest_waiting) oldest_waiting = m.ingest_at;
     tally.add(m);
     prices.add(m);
   }
   records += what.size();
+  if (!what.empty()) record_made.now();
 }
 
 void aggregator_state::flush_interval() {
@@ -141,9 +149,10 @@ void aggregator_state::send_on() {
     const bool anything = !merged_out->core.waiting().empty();
     if (anything) last_record_at = now;
     if (anything || (keep_at && (*keep_at <= now || !drains.empty())))
-      merged_out->core.make(make_checkpoint());
+      merged_out->core.make(make_checkpoint(), std::exchange(oldest_waiting, {}));
   }
-  if (raw_out && raw_out->core.can_make() && !raw_out->core.waiting().empty()) raw_out->core.make(nullptr);
+  if (raw_out && raw_out->core.can_make() && !raw_out->core.waiting().empty())
+    raw_out->core.make(nullptr, std::exchange(oldest_raw_waiting, {}));
   if (merged_out) offer(*merged_out);
   if (raw_out) offer(*raw_out);
   alarm.set(self, next_flush);
@@ -250,6 +259,8 @@ aggregator_actor::behavior_type aggregator_behavior(self_ptr<aggregator_actor, a
   state.last_candle_at = state.last_record_at = self->clock().now();
   if (to.merged) {
     state.merged_out = aggregator_state::outlet{std::move(to.merged), record_outlet{state.incarnation}};
+    state.candle_merged = last_success{success::merged_candle};
+    state.record_made = last_success{success::merged_record};
     const auto fill_within = state.reads_stream() ? milliseconds{0} : state.options.fill_within;
     state.window = std::make_unique<merge_window>(state.options.rules, fill_within);
   }

@@ -5,6 +5,7 @@
 #include "actors/aggregator/merge_window.hpp"
 #include "actors/aggregator/record_outlet.hpp"
 #include "actors/support/actor_base.hpp"
+#include "actors/support/metrics.hpp"
 #include "actors/support/timer.hpp"
 #include "messages/record.hpp"
 
@@ -82,6 +83,9 @@ struct aggregator_state {
 
   std::uint64_t candles = 0, records = 0, raw_records = 0, late_told = 0;
   mono_time last_candle_at, last_record_at;
+  last_success candle_merged, record_made;
+  /// When the oldest candle was received that is in the records that wait.
+  std::optional<wall_time> oldest_waiting, oldest_raw_waiting;
   std::vector<caf::typed_response_promise<drained>> drains;
 };
 

@@ -6,12 +6,13 @@
 
 namespace breakwater {
 
-void record_outlet::make(std::shared_ptr<const checkpoint> state) {
+void record_outlet::make(std::shared_ptr<const checkpoint> state, std::optional<wall_time> received_at) {
   expects(can_make(), "the last batch was taken");
   waiting_->shrink();
   auto next = std::make_shared<record_list>();
   next->reserve_like(*waiting_);
-  unanswered_ = {producer_, ++number_, std::exchange(waiting_, std::move(next)), std::move(state)};
+  unanswered_ = {producer_, ++number_, std::exchange(waiting_, std::move(next)), std::move(state),
+                 received_at};
   offer_at_ = mono_time{};
 }
 

@@ -32,8 +32,9 @@ public:
 
   /// Whether the last batch was taken.
   [[nodiscard]] bool can_make() const noexcept { return !unanswered_.records; }
-  /// Makes the next batch of what waits, maybe nothing, and of `state`. Only when can_make().
-  void make(std::shared_ptr<const checkpoint> state);
+  /// Makes the next batch of what waits, maybe nothing, and of `state`; the oldest frame in it was received
+  /// at `received_at`. Only when can_make().
+  void make(std::shared_ptr<const checkpoint> state, std::optional<wall_time> received_at = {});
   /// The batch, when now is the time to offer it; how that went is to be told.
   [[nodiscard]] std::optional<record_batch> next(mono_time now);
   void on_answer(intake what, mono_time now);

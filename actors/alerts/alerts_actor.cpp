@@ -149,6 +149,8 @@ void alerts_state::look() {
 
 void alerts_state::close_look(const observations& seen) {
   looking = false;
+  looked.now();
+  if (seen.clock) clock_compared.now();
   const auto at = now();
   const auto judged = rules->judge(seen, at);
   unjudged.clear();
@@ -230,6 +232,7 @@ alerts_actor::behavior_type alerts_behavior(self_ptr<alerts_actor, alerts_state>
   state.options = std::move(options);
   state.peers = std::move(peers);
   state.webhook = std::move(webhook);
+  if (state.webhook) state.posted = last_success{success::webhook_taken};
   state.rules.emplace(state.options.limits, state.now());
   state.core.emplace(*state.options.last_number);
   state.next_look = self->clock().now() + state.options.limits.alerts.interval;
@@ -243,7 +246,9 @@ alerts_actor::behavior_type alerts_behavior(self_ptr<alerts_actor, alerts_state>
       [self](const webhook_answered& what) {
         auto& mine = self->state;
         mine.posts.answered(what, self->clock().now());
-        if (what.status < 200 || what.status >= 300)
+        if (what.status >= 200 && what.status < 300)
+          mine.posted.now();
+        else
           emit(alerts_state::name, event::webhook_failed,
                {{"reason", mine.posts.state()}, {"count", mine.posts.waiting()}});
         mine.send_webhook();

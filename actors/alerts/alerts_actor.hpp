@@ -5,6 +5,7 @@
 #include "actors/alerts/webhook_port.hpp"
 #include "actors/alerts/webhook_queue.hpp"
 #include "actors/support/actor_base.hpp"
+#include "actors/support/metrics.hpp"
 #include "actors/support/timer.hpp"
 #include "messages/actors.hpp"
 
@@ -65,6 +66,7 @@ struct alerts_state {
   std::shared_ptr<webhook_port> webhook; ///< nullptr: there is none.
   webhook_queue posts;
   std::uint64_t dropped_told = 0, given_up_told = 0;
+  last_success looked{success::alerts_look}, clock_compared{success::clock_compared}, posted;
   timer wakes; ///< For the webhook; a look has a number of its own.
 };
 

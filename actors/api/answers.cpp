@@ -461,7 +461,14 @@ http_response actors_answer(const health_sources& from) {
     json told{{"name", name},
               {"level", answer ? json(to_string(answer->level)) : json{}},
               {"why", answer ? or_null(answer->why) : json{}}};
-    if (const auto* child = find(from.supervisor, name)) told.update(json_of(*child));
+    if (const auto* child = find(from.supervisor, name))
+      told.update(json_of(*child));
+    else // the supervisor itself is nobody's child: nobody starts it again
+      told.update({{"running", nullptr},
+                   {"age_s", nullptr},
+                   {"restarts", from.supervisor ? json(0) : json{}},
+                   {"last_cause", nullptr},
+                   {"last_failed_at", nullptr}});
     told["facts"] = answer ? facts_of(*answer) : json::object();
     actors.push_back(std::move(told));
   };

@@ -2,6 +2,7 @@
 
 #include "actors/api/answers.hpp"
 #include "actors/api/json_answer.hpp"
+#include "actors/api/metric_families.hpp"
 #include "actors/support/emit.hpp"
 
 #include <caf/send.hpp>
@@ -19,6 +20,8 @@ namespace {
 /// limit.
 constexpr auto answers_within = 1s, orders_within = 4s;
 constexpr auto bind_again_after = 5s;
+/// Requests under way whose time is taken.
+constexpr std::size_t most_measured = 4096;
 
 /// Those who can be told live at a time.
 constexpr std::size_t most_watchers = 64;
@@ -134,6 +137,59 @@ process_facts facts_about(const api_state& state) {
           state.options.chaos};
 }
 
+/// Like gather(), and counts who was asked and who answered.
+template <class Answer, class Handle, class Question, class Place>
+void gather_metric(api_actor::pointer self, const shared_gathering<metric_sources>& into, const Handle& whom,
+                   Question question, Place place) {
+  ++into->found.asked;
+  gather<Answer>(self, into, whom, question, [place](metric_sources& found, Answer& told) {
+    ++found.answered;
+    place(found, std::move(told));
+  });
+}
+
+/// What each actor tells, into the member it is kept in.
+template <class Answer, class Handle, class Question>
+void gather_metric(api_actor::pointer self, const shared_gathering<metric_sources>& into, const Handle& whom,
+                   Question question, std::optional<Answer> metric_sources::*member) {
+  gather_metric<Answer>(self, into, whom, question,
+                        [member](metric_sources& found, Answer&& told) { found.*member = std::move(told); });
+}
+template <class Answer, class Handle, class Question>
+void gather_metric(api_actor::pointer self, const shared_gathering<metric_sources>& into, const Handle& whom,
+                   Question question, std::vector<Answer> metric_sources::*member) {
+  gather_metric<Answer>(self, into, whom, question, [member](metric_sources& found, Answer&& told) {
+    (found.*member).push_back(std::move(told));
+  });
+}
+
+void gather_metrics(api_state& state, const shared_gathering<metric_sources>& into) {
+  const auto self = state.self;
+  const auto& peers = state.peers;
+  gather_metric(self, into, peers.health, health_report_request{}, &metric_sources::tick);
+  gather_metric(self, into, peers.redis, redis_question{}, &metric_sources::redis);
+  for (const auto& [name, whom] : peers.breakers)
+    gather_metric(self, into, whom, breaker_question{}, &metric_sources::breakers);
+  for (const auto& [name, whom] : peers.publishers)
+    gather_metric(self, into, whom, spool_question{}, &metric_sources::spool);
+  for (const auto& [of, whom] : peers.feeds)
+    gather_metric(self, into, whom, feed_question{}, &metric_sources::feeds);
+  gather_metric(self, into, peers.aggregator, merge_question{}, &metric_sources::merging);
+  gather_metric(self, into, peers.aggregator, price_question{}, &metric_sources::prices);
+  gather_metric(self, into, peers.alerts, alerts_question{}, &metric_sources::alerts);
+  gather_metric(self, into, peers.supervisor, supervision_question{}, &metric_sources::supervision);
+  gather_metric(self, into, peers.position_monitor, position_question{}, &metric_sources::position);
+}
+
+http_response metrics_answer(const api_state& state, const metric_sources& found) {
+  const metric_facts about{state.options.version, state.options.instance, state.options.symbols,
+                           state.requests, state.refused};
+  http_response answer;
+  answer.headers = {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}};
+  answer.body = state.options.metrics->text(families_of(found, about));
+  return answer;
+}
+
 /// The breakers in the order of the wiring, whoever answered first.
 breaker_reports in_order(const api_state& state, breaker_reports reports) {
   const auto place = [&](const breaker_report& of) {
@@ -245,6 +301,12 @@ public:
   }
   void operator()(const ask_page&) { deliver(page_answer(fresh_nonce())); }
   void operator()(const ask_events& asked) { state_.watch(number_, asked.last_seen); }
+  void operator()(const ask_metrics&) {
+    if (!state_.options.metrics) return deliver(json_error(404, "there are no metrics"));
+    collect<metric_sources>(gather_metrics, [this_ = *this](const metric_sources& found) {
+      this_.deliver(metrics_answer(this_.state_, found));
+    });
+  }
   void operator()(const order_heartbeat& order) {
     state_.self->request(state_.peers.position_monitor, answers_within, order.what)
         .then([this_ = *this](const position_report& told) { this_.deliver(heartbeat_answer(told)); },
@@ -328,6 +390,8 @@ void api_state::listen() {
 
 void api_state::take(const http_request& request) {
   ++requests;
+  asked_at[request.number] = self->clock().now();
+  if (asked_at.size() > most_measured) asked_at.erase(asked_at.begin()); // nobody ever answered it
   auto routed = route(request, rules);
   if (auto* refusal = std::get_if<http_response>(&routed)) {
     if (request.target.starts_with("/api/circuit-breaker/"))
@@ -398,7 +462,15 @@ void api_state::look() {
 void api_state::answer(std::uint64_t number, http_response what) {
   what.number = number;
   if (what.status >= 400) ++refused;
+  measure(what);
   if (listener) listener->answer(std::move(what));
+}
+
+void api_state::measure(const http_response& what) {
+  const auto asked = asked_at.extract(what.number);
+  if (asked.empty()) return;
+  const auto& by_status = what.status < 400 ? fine : what.status < 500 ? client_errors : server_errors;
+  by_status.observe(self->clock().now() - asked.mapped());
 }
 
 api_actor::behavior_type api_behavior(self_ptr<api_actor, api_state> self, api_options options,

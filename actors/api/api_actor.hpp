@@ -4,9 +4,12 @@
 #include "actors/api/live.hpp"
 #include "actors/api/routes.hpp"
 #include "actors/support/actor_base.hpp"
+#include "actors/support/metrics.hpp"
+#include "actors/support/metrics_port.hpp"
 #include "actors/support/timer.hpp"
 #include "messages/actors.hpp"
 
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -22,7 +25,9 @@ struct api_options {
   std::string version, instance;
   wall_clock clock = system_wall_time;
   http_limits limits{};
-  std::string spool_sync{}; ///< "batch", "os".
+  std::string spool_sync{};                ///< "batch", "os".
+  std::vector<std::string> symbols{};      ///< symbols.list.
+  std::shared_ptr<metrics_port> metrics{}; ///< nullptr: /metrics is not told.
 };
 
 /// Whom the API asks. Relays, so that a restart of anybody stales nothing.
@@ -54,6 +59,7 @@ struct api_state {
   void look();
   void tell(const live_piece& piece);
   void answer(std::uint64_t number, http_response what);
+  void measure(const http_response& what);
 
   api_actor::pointer self;
   api_options options;
@@ -69,6 +75,9 @@ struct api_state {
   mono_time next_look, next_market_look;
   std::size_t market_bytes = 0; ///< Of the last look at feeds and prices.
   timer wakes;
+  std::map<std::uint64_t, mono_time> asked_at; ///< By the request's number, until it is answered.
+  latency_histogram fine{latency::api_request, "2xx"}, client_errors{latency::api_request, "4xx"},
+      server_errors{latency::api_request, "5xx"};
 };
 
 /// Binds the port, reads requests, asks who knows, answers. Nobody is waited for beyond a deadline. A port

@@ -306,6 +306,7 @@ const route_row rows[] = {
      }},
     {"GET", "/api/alerts",
      [](const http_request&, const api_rules&) -> api_question { return ask_alerts{}; }},
+    {"GET", "/metrics", [](const http_request&, const api_rules&) -> api_question { return ask_metrics{}; }},
     {"GET", "/api/feeds",
      [](const http_request& request, const api_rules& rules) -> api_question {
        const parameters given{request, {"exchange", "symbol"}};

@@ -50,6 +50,7 @@ struct order_heartbeat {
   position_heartbeat what;
 };
 struct ask_alerts {};
+struct ask_metrics {};
 struct ask_spool {};
 struct ask_prices {
   std::string symbol; ///< Ours; empty: all of them.
@@ -64,8 +65,8 @@ struct order_chaos {
 };
 using api_question =
     std::variant<ask_status, ask_history, order_reset, order_open, report_outcome, ask_health, ask_live,
-                 ask_ready, ask_actors, ask_audit, ask_feeds, ask_alerts, ask_spool, ask_prices, ask_page,
-                 ask_events, order_heartbeat, order_chaos>;
+                 ask_ready, ask_actors, ask_audit, ask_feeds, ask_alerts, ask_metrics, ask_spool, ask_prices,
+                 ask_page, ask_events, order_heartbeat, order_chaos>;
 
 struct api_rules {
   std::vector<std::string> breakers; ///< The first is the default.

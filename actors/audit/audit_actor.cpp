@@ -30,6 +30,7 @@ result<audit_written> audit_state::write(const audit_record& record) {
   if (usable) usable = port->append(entry);
   if (usable) {
     last_failure.clear();
+    written.now();
     tip = entry.tip;
     return audit_written{tip.number};
   }

@@ -2,6 +2,7 @@
 
 #include "actors/audit/audit_port.hpp"
 #include "actors/support/actor_base.hpp"
+#include "actors/support/metrics.hpp"
 
 #include <memory>
 #include <string>
@@ -28,6 +29,7 @@ struct audit_state {
   std::string broken; ///< What is wrong with the lines that were there; empty: nothing.
   std::uint64_t failed = 0;
   std::string last_failure; ///< Empty once a line was written again.
+  last_success written{success::audit_written};
 };
 
 /// Writes down what it is told, one line each, numbered and chained over the lives of the process. Each

@@ -99,6 +99,7 @@ void breaker_state::keep(const std::vector<breaker_move>& moves) {
     if (auto appended = store->append_history(options.name, move_text(move)); !appended)
       kept = std::move(appended);
   unsaved = kept ? "" : kept.error().detail;
+  if (kept) saved.now();
   if (!kept) emit(shown, event::breaker_unsaved, {{"reason", unsaved}});
 }
 
@@ -193,6 +194,7 @@ breaker_actor::behavior_type breaker_behavior(self_ptr<breaker_actor, breaker_st
                                               std::shared_ptr<breaker_store_port> store) {
   auto& start = self->state;
   start.shown = "breaker/" + options.name;
+  start.saved = last_success{success::breaker_saved, options.name};
   start.options = std::move(options);
   start.audit = std::move(audit);
   start.bridges = std::move(bridges);

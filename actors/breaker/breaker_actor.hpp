@@ -3,6 +3,7 @@
 #include "actors/breaker/breaker.hpp"
 #include "actors/breaker/breaker_store_port.hpp"
 #include "actors/support/actor_base.hpp"
+#include "actors/support/metrics.hpp"
 #include "actors/support/timer.hpp"
 #include "messages/actors.hpp"
 #include "messages/time.hpp"
@@ -49,6 +50,7 @@ struct breaker_state {
   std::shared_ptr<breaker_store_port> store;
   std::optional<breaker> core;
   std::string unsaved; ///< Why the memory could not be kept the last time; empty: it was.
+  last_success saved;
   timer wakes;
 };
 

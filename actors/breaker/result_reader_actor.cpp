@@ -34,6 +34,7 @@ void result_reader_state::read() {
           [this](const redis_replies& answer) {
             auto outcomes = core->take(*answer.replies);
             if (!outcomes) return pause(outcomes.error().detail);
+            read_it.now();
             why_not.clear();
             tell(std::move(*outcomes), 0);
           },

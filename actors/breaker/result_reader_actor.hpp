@@ -2,6 +2,7 @@
 
 #include "actors/breaker/execution_results.hpp"
 #include "actors/support/actor_base.hpp"
+#include "actors/support/metrics.hpp"
 #include "actors/support/timer.hpp"
 #include "config/settings.hpp"
 #include "messages/actors.hpp"
@@ -30,6 +31,7 @@ struct result_reader_state {
   breaker_actor breaker;
   std::uint64_t results = 0, failures = 0;
   std::string why_not; ///< Why nothing is read; empty: it is.
+  last_success read_it{success::results_read};
   timer wakes;
 };
 

@@ -127,6 +127,7 @@ void bridge_state::read() {
               const auto retry = meaning_of(classify_error(found.error().detail)).retry;
               return pause(found.error().detail, retry != retry_way::backoff);
             }
+            stream_read.now();
             take(std::move(*found));
           },
           [this](const caf::error& error) { pause(to_failure(error).detail); });
@@ -316,7 +317,7 @@ void bridge_state::account(const passage& what, ended how) {
     break;
   case ended::gone: ++counts.gone; break;
   }
-  if (how != ended::gone) last_id = id;
+  if (how != ended::gone) last_id = id, finished.now();
   const bool asked = peers.breaker && (what.judged.valid() || what.leave.number != 0);
   if (asked) caf::anon_send(peers.breaker, gate_outcome{what.leave.number, outcome});
 }
@@ -400,6 +401,8 @@ bridge_actor::behavior_type bridge_behavior(self_ptr<bridge_actor, bridge_state>
                                             bridge_peers peers) {
   auto& state = self->state;
   state.shown = "bridge/" + options.route.name;
+  state.stream_read = last_success{success::bridge_read, options.route.name};
+  state.finished = last_success{success::bridge_finished, options.route.name};
   state.reader.emplace(group_reader::options{options.route.from, options.route.group, options.consumer,
                                              options.lane, options.route.claim_after});
   state.rules.emplace(options.route, options.always_pass_actions, options.contract);

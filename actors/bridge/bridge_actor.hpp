@@ -5,6 +5,7 @@
 #include "actors/bridge/intent_rules.hpp"
 #include "actors/support/actor_base.hpp"
 #include "actors/support/emit.hpp"
+#include "actors/support/metrics.hpp"
 #include "actors/support/timer.hpp"
 #include "config/settings.hpp"
 #include "messages/actors.hpp"
@@ -95,6 +96,7 @@ struct bridge_state {
   /// Set while the breaker does not answer: when it is asked again, and what waits is read again. Until then
   /// what reduces risk passes without leave, and what adds risk stays pending in Redis.
   std::optional<mono_time> ask_again_at;
+  last_success stream_read, finished;
   timer wakes;
 };
 

@@ -182,6 +182,7 @@ void take_candles(feed_self self, std::uint64_t socket, moment now) {
     if (!state.session->on_data(socket, x.symbol, now.mono, heard)) continue;
     if (!state.continuity->take(x, now, missed)) continue;
     ++state.candles;
+    state.data_came.now();
     if (x.event_at != x.received_at) state.clock_offset.note(x.event_at, x.received_at, now.mono);
     if (state.speaks->rules().marks_closed || x.filled)
       state.outbox.put(std::move(x));
@@ -296,7 +297,7 @@ void on_fetched(feed_self self, const fetched& what) {
   if (problem)
     state.continuity->on_history_failed(what.number, problem->detail, what.retry_after, now, actions);
   else
-    state.continuity->on_history(what.number, rows, now, fills, actions);
+    state.past_came.now(), state.continuity->on_history(what.number, rows, now, fills, actions);
   state.asked.erase(asked);
   perform(self, std::move(actions), now);
   for (auto& x : fills) state.outbox.put(std::move(x));
@@ -450,6 +451,8 @@ feed_actor::behavior_type feed_behavior(feed_self self, feed_options options, fe
                                         std::shared_ptr<rest_port> rest) {
   auto& state = self->state;
   state.label = std::string{"feed/"} + to_string(options.which);
+  state.data_came = last_success{success::feed_data, to_string(options.which)};
+  state.past_came = last_success{success::feed_fetch, to_string(options.which)};
   state.options = std::move(options);
   state.peers = std::move(peers);
   state.sockets = std::move(sockets);

@@ -9,6 +9,7 @@
 #include "actors/feed/session.hpp"
 #include "actors/feed/websocket_port.hpp"
 #include "actors/support/actor_base.hpp"
+#include "actors/support/metrics.hpp"
 #include "actors/support/timer.hpp"
 #include "config/settings.hpp"
 #include "messages/actors.hpp"
@@ -77,6 +78,7 @@ struct feed_state {
   std::map<std::string_view, std::uint64_t> other;
   std::size_t conflated_told = 0, dropped_told = 0;
   std::optional<mono_time> last_frame_at;
+  last_success data_came, past_came;
 };
 
 /// One exchange's market data: keeps its WebSockets connected and subscribed, fills what was missed, and

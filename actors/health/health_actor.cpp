@@ -28,7 +28,8 @@ void health_state::tick() {
 }
 
 void health_state::look(bool tick) {
-  self->scheduled_send(self, self->clock().now() + options.rules.answer_within, wake{++looks});
+  const auto now = self->clock().now();
+  self->scheduled_send(self, now + options.rules.answer_within, wake{++looks});
   board->ask_everyone();
   look_open = true;
   is_tick = tick;
@@ -37,7 +38,8 @@ void health_state::look(bool tick) {
     self->request(everyone[i].who, std::max(options.rules.interval, options.rules.answer_within),
                   health_question{})
         .then(
-            [this, i](health_answer& answer) {
+            [this, i, now](health_answer& answer) {
+              answers[i].observe(self->clock().now() - now);
               board->answered(i, std::move(answer));
               if (board->everyone_answered()) close_look();
             },
@@ -49,6 +51,7 @@ void health_state::close_look() {
   for (auto& who : board->close_tick())
     if (is_tick) caf::anon_send(peers.supervisor, child_unresponsive{std::move(who)});
   closed_at = options.clock();
+  ticked.now();
   const bool well = board->everyone_answered() && board->overall() != health_level::critical;
   const bool first = well && !std::exchange(was_well, was_well || well);
   if (is_tick || first) report();
@@ -82,7 +85,10 @@ health_actor::behavior_type health_behavior(self_ptr<health_actor, health_state>
   auto& state = self->state;
   state.options = std::move(options);
   std::vector<std::string> names;
-  for (const auto& one : everyone) names.push_back(one.name);
+  for (const auto& one : everyone) {
+    names.push_back(one.name);
+    state.answers.emplace_back(latency::actor_answer, one.name);
+  }
   state.board = std::make_unique<health_board>(std::move(names));
   state.everyone = std::move(everyone);
   state.peers = std::move(peers);

@@ -4,6 +4,7 @@
 #include "actors/health/service_port.hpp"
 #include "actors/health/service_watch.hpp"
 #include "actors/support/actor_base.hpp"
+#include "actors/support/metrics.hpp"
 #include "config/settings.hpp"
 
 #include <memory>
@@ -60,6 +61,8 @@ struct health_state {
   bool is_tick = false;               ///< The look that is open, or was last.
   bool was_well = false;              ///< Once.
   std::optional<wall_time> closed_at; ///< When the last tick was.
+  last_success ticked{success::health_tick};
+  std::vector<latency_histogram> answers; ///< By everyone.
 };
 
 /// Asks `everyone` each interval, says in one line and one stream entry how they are when all have answered

@@ -37,6 +37,7 @@ void notices_state::send() {
             outstanding = false;
             const auto out = core->taken(*answer.replies);
             if (!out.refusal.empty()) return pause(out.refusal, wait_after(out.retry));
+            written.now();
             refusals.reset();
             why_not.clear();
             send();
@@ -82,6 +83,7 @@ notices_actor::behavior_type notices_behavior(self_ptr<notices_actor, notices_st
                                               notices_options options, redis_actor redis) {
   auto& state = self->state;
   state.core.emplace(options.stream, options.maxlen);
+  state.written = last_success{success::notice_written, options.stream};
   state.options = std::move(options);
   state.redis = std::move(redis);
   return {

@@ -3,6 +3,7 @@
 #include "actors/notices/entry_queue.hpp"
 #include "actors/support/actor_base.hpp"
 #include "actors/support/backoff.hpp"
+#include "actors/support/metrics.hpp"
 #include "actors/support/timer.hpp"
 #include "config/settings.hpp"
 #include "messages/actors.hpp"
@@ -37,6 +38,7 @@ struct notices_state {
   std::string why_not;      ///< Why nothing is written; empty: it is.
   std::uint64_t dropped_told = 0;
   backoff refusals{{}}; ///< Of pieces that Redis refuses for now.
+  last_success written;
   timer wakes;
 };
 

@@ -15,7 +15,9 @@ constexpr std::chrono::seconds redis_answers_within{15};
 caf::result<intake_answer> publisher_state::take(const record_batch& batch) {
   const auto taken = core->accept(batch, options.clock());
   if (taken.answer) return intake_answer{*taken.answer, 0};
-  return answers.emplace(taken.ticket, self->make_response_promise<intake_answer>()).first->second;
+  const auto promise = self->make_response_promise<intake_answer>();
+  answers.emplace(taken.ticket, intake_call{promise, batch.records->size(), batch.received_at});
+  return promise;
 }
 
 void publisher_state::on_spool(const spool_event& told) {
@@ -23,12 +25,16 @@ void publisher_state::on_spool(const spool_event& told) {
   if (told.what == spool_outcome::opened) {
     opened = true;
     const auto used = spool->size();
+    delay.begins_with(used.waiting);
     emit(options.name, event::spool_opened,
          {{"stream", options.how.stream}, {"count", used.waiting}, {"bytes", used.bytes}});
   }
   if (answer) {
-    if (auto waiting = answers.extract(told.ticket); !waiting.empty())
-      waiting.mapped().deliver(intake_answer{*answer, 0});
+    if (auto waiting = answers.extract(told.ticket); !waiting.empty()) {
+      auto& call = waiting.mapped();
+      if (*answer == intake::taken) delay.kept(call.records, call.received_at);
+      call.promise.deliver(intake_answer{*answer, 0});
+    }
     if (const bool no_room = told.what == spool_outcome::no_room; no_room != full) {
       full = no_room;
       const auto used = spool->size();
@@ -63,13 +69,22 @@ void publisher_state::pump() {
     for (const auto& [key, value] : notice.details) details.emplace_back(key, value);
     emit(options.name, notice.what, details);
   }
-  const auto& counted = core->counted();
-  if (accepting.saw(counted.accepted, self->clock().now())) last_kept = options.clock();
-  if (acknowledging.saw(counted.acknowledged, self->clock().now())) last_acknowledged = options.clock();
+  measure();
   alarm.set(self, core->next_wake());
   if (!drains.empty() && core->idle())
     for (auto& promise : std::exchange(drains, {}))
       promise.deliver(drained{static_cast<std::size_t>(core->counted().accepted)});
+}
+
+void publisher_state::measure() {
+  const auto now = self->clock().now();
+  const auto& counted = core->counted();
+  if (accepting.saw(counted.accepted, now)) last_kept = options.clock(), record_kept.now();
+  if (acknowledging.saw(counted.acknowledged, now))
+    last_acknowledged = options.clock(), record_published.now();
+  if (delay.idle()) return;
+  for (const auto& through : delay.waits(spool->size().waiting, options.clock()))
+    frame_to_reply.observe(through.took, through.records);
 }
 
 health_answer publisher_state::health() const {
@@ -149,6 +164,10 @@ publisher_actor::behavior_type publisher_behavior(self_ptr<publisher_actor, publ
                                                   publisher_options options, redis_actor redis,
                                                   std::shared_ptr<spool_port> spool) {
   auto& state = self->state;
+  const auto& stream = options.how.stream;
+  state.record_kept = last_success{success::record_kept, stream};
+  state.record_published = last_success{success::record_published, stream};
+  state.frame_to_reply = latency_histogram{latency::frame_to_reply, stream};
   state.options = std::move(options);
   state.redis = std::move(redis);
   state.spool = std::move(spool);

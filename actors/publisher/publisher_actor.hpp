@@ -1,7 +1,9 @@
 #pragma once
 
 #include "actors/publisher/delivery.hpp"
+#include "actors/publisher/reply_delay.hpp"
 #include "actors/support/actor_base.hpp"
+#include "actors/support/metrics.hpp"
 #include "actors/support/rate_meter.hpp"
 #include "actors/support/timer.hpp"
 
@@ -29,6 +31,8 @@ struct publisher_state {
   void answer_checkpoints();
   /// Sends what is due, logs what was found, answers who waits for the end.
   void pump();
+  /// After anything that may have had records kept or acknowledged.
+  void measure();
   health_answer health() const;
   spool_report report() const;
 
@@ -42,8 +46,17 @@ struct publisher_state {
   bool full = false;
   rate_meter accepting, acknowledging; ///< Records.
   std::optional<wall_time> last_kept, last_acknowledged;
-  std::map<std::uint64_t, caf::typed_response_promise<intake_answer>> answers; ///< By the spool's ticket.
-  std::vector<caf::typed_response_promise<checkpoint_answer>> checkpoints;     ///< Asked, not yet answered.
+  /// A batch that the spool is at.
+  struct intake_call {
+    caf::typed_response_promise<intake_answer> promise;
+    std::size_t records = 0;
+    std::optional<wall_time> received_at;
+  };
+  std::map<std::uint64_t, intake_call> answers; ///< By the spool's ticket.
+  reply_delay delay;
+  last_success record_kept, record_published;
+  latency_histogram frame_to_reply;
+  std::vector<caf::typed_response_promise<checkpoint_answer>> checkpoints; ///< Asked, not yet answered.
   std::vector<caf::typed_response_promise<drained>> drains;
 };
 

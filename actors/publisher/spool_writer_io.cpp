@@ -184,7 +184,7 @@ bool spool_writer::write(std::vector<job>& group) {
     if (env_ == nullptr) throw lmdb::error{MDB_PANIC, "the spool could not be opened again"};
     lmdb::transaction txn{env_, 0};
     for (const auto& one : group) one.write(txn);
-    txn.commit();
+    commit(txn);
   } catch (const std::exception& e) {
     why_ = e.what();
     reopen_if_dead();
@@ -192,6 +192,13 @@ bool spool_writer::write(std::vector<job>& group) {
   }
   for (const auto& one : group) one.done();
   return true;
+}
+
+void spool_writer::commit(lmdb::transaction& txn) const {
+  const auto begun = steady_clock::now();
+  txn.commit();
+  commits_.observe(steady_clock::now() - begun);
+  committed_.now();
 }
 
 void spool_writer::write_marks() {
@@ -202,7 +209,7 @@ void spool_writer::write_marks() {
       const std::lock_guard held{parts_mutex_};
       for (const auto& part : parts_) part->write_marks(txn);
     }
-    txn.commit();
+    commit(txn);
   } catch (const std::exception&) {
     // A full disk: they are tried again with the next records. A crash before that forgets nothing that
     // Redis itself could not tell.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/publisher/lmdb_io.hpp"
+#include "actors/support/metrics.hpp"
 #include "config/settings.hpp"
 
 #include <atomic>
@@ -74,6 +75,8 @@ private:
   bool write_all(std::vector<job>& group);
   bool write(std::vector<job>& group);
   void write_marks();
+  /// Commits, and says how long that took.
+  void commit(lmdb::transaction& txn) const;
 
   MDB_env* env_ = nullptr;
   spool_settings limits_;
@@ -86,6 +89,8 @@ private:
   bool stopping_ = false;
   std::atomic<bool> marks_wait_{false};
   std::string why_; ///< Of the last failure; the thread's.
+  last_success committed_{success::spool_commit};
+  latency_histogram commits_{latency::spool_commit};
   std::thread thread_;
 };
 

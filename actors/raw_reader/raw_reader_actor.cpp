@@ -99,6 +99,7 @@ void raw_reader_state::on_replies(const redis_replies& answer) {
   const bool nothing_came = core->waits() && answer.replies->front().what == redis_reply::kind::nil;
   auto found = core->take(*answer.replies, options.clock());
   if (!found) return pause(found.error());
+  read_it.now();
   const bool first_look = !std::exchange(looked_at, true);
   if (std::exchange(told_why, false) || first_look)
     emit(name, event::raw_reading,

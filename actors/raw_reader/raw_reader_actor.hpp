@@ -3,6 +3,7 @@
 #include "actors/raw_reader/raw_input.hpp"
 #include "actors/support/actor_base.hpp"
 #include "actors/support/backoff.hpp"
+#include "actors/support/metrics.hpp"
 #include "actors/support/timer.hpp"
 #include "messages/actors.hpp"
 
@@ -42,6 +43,7 @@ struct raw_reader_state {
   redis_actor redis;
   aggregator_actor aggregator;
   std::optional<raw_input> core;
+  last_success read_it{success::raw_read};
   timer alarm;
 
   bool positioned = false;        ///< The position is known; while it is asked for, nothing is read.

@@ -234,6 +234,7 @@ void link::on_handshake(const std::vector<redis_reply>& replies, mono_time now, 
     const bool is_pong = replies[ping_at_].text == "PONG";
     if (!is_pong) return lose(reply_class::target, "PING was not answered with PONG", true, now, wall, out);
     seen_.last_health_check = wall;
+    ping_took_ = seen_.last_round_trip;
     return become_ready(true, now, out);
   }
   case reply_class::waiting: note_wait(refused.text, wall, out); return wait_for_redis(refused, now, out);
@@ -274,6 +275,7 @@ void link::on_health(const sent& asked, const redis_reply& reply, mono_time now,
   seen_.last_health_check = wall;
   seen_.last_round_trip = std::chrono::duration_cast<std::chrono::microseconds>(now - asked.at);
   if (reply.what != redis_reply::kind::error) {
+    ping_took_ = seen_.last_round_trip;
     if (phase_ == link_phase::degraded) phase_ = link_phase::ready;
     return;
   }

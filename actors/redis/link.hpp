@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -114,6 +115,8 @@ public:
   [[nodiscard]] connection_number connection() const noexcept { return connection_; }
   [[nodiscard]] std::size_t in_flight() const noexcept { return sent_.size(); }
   [[nodiscard]] redis_report report(mono_time now) const;
+  /// The round trip of a PING that was answered with PONG since this was asked last.
+  [[nodiscard]] std::optional<std::chrono::microseconds> take_ping() { return std::exchange(ping_took_, {}); }
   /// For the connections from here on.
   void use_password(secret password) { how_.address.password = std::move(password); }
 
@@ -168,6 +171,7 @@ private:
   unsigned attempt_ = 0;                 ///< Of connecting, since the link was lost or begun.
   std::deque<mono_time> reconnected_at_; ///< Of the last hour.
   redis_report seen_;
+  std::optional<std::chrono::microseconds> ping_took_;
 };
 
 } // namespace breakwater

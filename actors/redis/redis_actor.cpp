@@ -154,7 +154,7 @@ void probe(self_pointer self, lane& l) {
             }
             auto wire = std::make_shared<std::string>();
             append_command(*wire, {"PING"});
-            l.calls.emplace(++l.last_call, redis_state::call{{}, leave.number, true});
+            l.calls.emplace(++l.last_call, redis_state::call{{}, leave.number, true, self->clock().now()});
             perform(self, l, l.core->submit(l.last_call, std::move(wire), 1, 0ms, self->clock().now()));
           },
           [self, &l](const caf::error&) {
@@ -167,6 +167,10 @@ void finish(self_pointer self, lane& l, finish_call& done) {
   auto found = l.calls.extract(done.call);
   if (found.empty()) return;
   auto& call = found.mapped();
+  if (!blocks(l)) {
+    self->state.answered.now();
+    self->state.commands_took.observe(self->clock().now() - call.sent_at);
+  }
   if (call.is_probe) return follow_probe(self, l, call.permit, done.replies.connection, done.judged);
   // First, so that what the caller does next meets a breaker that knows.
   if (call.permit != 0) report(self, call.permit, done.judged);
@@ -243,7 +247,7 @@ void send_permitted(self_pointer self, lane& l, const redis_commands& what, cons
   }
   auto deciding = leave.number;
   if (blocks(l)) hand_back(self, std::exchange(deciding, 0));
-  l.calls.emplace(++l.last_call, redis_state::call{std::move(promise), deciding, false});
+  l.calls.emplace(++l.last_call, redis_state::call{std::move(promise), deciding, false, self->clock().now()});
   perform(self, l, l.core->submit(l.last_call, what.wire, what.count, what.blocks_for, self->clock().now()));
 }
 
@@ -322,6 +326,10 @@ redis_actor::behavior_type redis_behavior(self_ptr<redis_actor, redis_state> sel
         auto& state = self->state;
         auto& l = lane_of(state, what);
         perform(self, l, l.core->on_event(what, self->clock().now(), state.options.clock()));
+        if (const auto took = l.core->take_ping(); took && !blocks(l)) {
+          state.pinged.now();
+          state.pings.observe(*took);
+        }
       },
       [self](const wake& which) {
         auto& state = self->state;

@@ -3,6 +3,7 @@
 #include "actors/redis/link.hpp"
 #include "actors/redis/redis_port.hpp"
 #include "actors/support/actor_base.hpp"
+#include "actors/support/metrics.hpp"
 #include "actors/support/timer.hpp"
 #include "messages/actors.hpp"
 
@@ -36,6 +37,7 @@ struct redis_state {
     caf::typed_response_promise<redis_replies> promise;
     std::uint64_t permit = 0; ///< 0: its outcome decides nothing.
     bool is_probe = false;    ///< A PING of ours; nobody waits for its answer.
+    mono_time sent_at{};
   };
   /// One connection and its successors.
   struct lane {
@@ -62,6 +64,9 @@ struct redis_state {
   /// the same, and one failure must not count twice.
   std::vector<lane> lanes;
   timer wakes; ///< For all of them.
+  /// Of the connection for commands.
+  last_success pinged{success::redis_ping}, answered{success::redis_command};
+  latency_histogram pings{latency::redis_ping}, commands_took{latency::redis_command};
 
   lane& of(redis_lane which) { return lanes[static_cast<std::size_t>(which)]; }
   lane& commands() { return of(redis_lane::commands); }

@@ -1,6 +1,7 @@
 #include "actors/support/emit_io.hpp"
 
 #include "actors/support/emit.hpp"
+#include "actors/support/metrics.hpp"
 #include "messages/text.hpp"
 #include "messages/time.hpp"
 
@@ -18,6 +19,10 @@ namespace breakwater {
 namespace {
 
 using clock = std::chrono::steady_clock;
+
+/// Whose repeats are kept apart; more of them, such as symbols of a universe that changes and changes, are
+/// one subject.
+constexpr std::size_t most_subjects = 4096;
 
 struct repeats {
   clock::time_point said_at;
@@ -129,6 +134,7 @@ happening happening_of(const event_info& row, std::string_view actor, std::span<
 }
 
 void write(std::string_view actor, event what, std::span<const field> details) {
+  count_event(what);
   const auto& row = info_of(what);
   auto& log = state();
   std::unique_lock guard{log.mutex};
@@ -136,7 +142,9 @@ void write(std::string_view actor, event what, std::span<const field> details) {
   std::vector<field> all{details.begin(), details.end()};
   if (row.quiet_for.count() > 0) {
     const auto now = clock::now();
-    auto [place, is_new] = log.quiet.try_emplace(repeat_key(actor, row, details), repeats{now, 0});
+    auto key = repeat_key(actor, row, details);
+    if (log.quiet.size() >= most_subjects && !log.quiet.contains(key)) key = repeat_key(actor, row, {});
+    auto [place, is_new] = log.quiet.try_emplace(std::move(key), repeats{now, 0});
     auto& seen = place->second;
     if (!is_new && now - seen.said_at < row.quiet_for) {
       ++seen.count;

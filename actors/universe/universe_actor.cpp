@@ -54,6 +54,7 @@ void universe_state::take(const redis_reply& reply) {
   if (!change)
     return wait(event::universe_unreadable,
                 std::string{to_string(change.error().code)} + ": " + change.error().detail, try_again_after);
+  read_it.now();
   const bool is_news = change->changed || !was_read || !why_not.empty();
   if (is_news && change->names_none)
     emit(name, event::universe_unreadable,

@@ -2,6 +2,7 @@
 
 #include "actors/support/actor_base.hpp"
 #include "actors/support/events.hpp"
+#include "actors/support/metrics.hpp"
 #include "actors/support/timer.hpp"
 #include "actors/universe/universe_list.hpp"
 #include "config/settings.hpp"
@@ -34,6 +35,7 @@ struct universe_state {
   std::size_t odd = 0, cut = 0; ///< Of the last value.
   std::string why_not;          ///< Why the key could not be used when it was read last; empty: it was.
   bool was_read = false;
+  last_success read_it{success::universe_read};
   timer wakes;
 };
 

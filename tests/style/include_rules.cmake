@@ -33,7 +33,7 @@ set(classes
   "\"config/settings[.]hpp\""                           settings
   "\"config/.*\""                                       config
   "\"actors/support/(actor_base|ask|relay)[.]hpp\""     caf
-  "\"actors/support/emit[.]hpp\""                       emit
+  "\"actors/support/(emit|metrics)[.]hpp\""             emit
   "\"OWN[^/]*_io[.]hpp\""                               own_io
   "\"OWN[^/]*_actor[.]hpp\""                            own_actor
   "\"OWN[^/]*\""                                        own_core

@@ -448,6 +448,7 @@ BOOST_FIXTURE_TEST_CASE(actors_are_told_with_their_restarts_and_what_ended_them,
   BOOST_TEST((told["restarts_recently"] == 4 && told["max_restarts"] == 10 && told["within_s"] == 60));
   BOOST_REQUIRE(told["actors"].size() == 3u);
   BOOST_TEST((told["actors"][0]["level"] == "critical" && told["actors"][0]["why"] == "old news"));
+  BOOST_TEST((told["actors"][0]["restarts"] == 0 && told["actors"][0]["running"].is_null())); // no child
   BOOST_TEST(told["actors"][1] == json::parse(R"({"name":"feed/okx","level":"ok","why":null,"running":false,
       "age_s":3,"restarts":4,"last_cause":"crashed: it fell","last_failed_at":"2026-01-05T00:00:00.000Z",
       "facts":{"symbols":"3/3"}})"));
@@ -738,6 +739,34 @@ BOOST_FIXTURE_TEST_CASE(chaos_reaches_the_supervisor, api_fixture) {
   BOOST_TEST(asks("POST", "/api/actors/feed/okx/kill").status == 202u);
   BOOST_REQUIRE(killed.size() == 1u);
   BOOST_TEST((killed[0].name == "feed/okx" && !killed[0].hang));
+}
+
+BOOST_FIXTURE_TEST_CASE(metrics_are_told_of_whoever_answers_in_time, api_fixture) {
+  BOOST_TEST(asks("GET", "/metrics").status == 404u); // nobody writes them down
+  struct names final : metrics_port {
+    std::string text(const metric_families& told) override {
+      std::string all;
+      for (const auto& family : told)
+        if (family.samples.size() == 1)
+          all += family.name + " " + std::to_string(static_cast<int>(family.samples.front().value)) + "\n";
+      return all;
+    }
+  };
+  caf::anon_send_exit(sut, caf::exit_reason::kill);
+  sut = api_actor{};
+  options.metrics = std::make_shared<names>();
+  feeds[exchange::kraken].of = exchange::kraken; // that of Binance never answers
+  const auto answer = asks("GET", "/metrics", 1s);
+  BOOST_TEST(answer.status == 200u);
+  BOOST_TEST((answer.headers == http_headers{{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}}));
+  const auto tells = [&](const std::string& line) {
+    return answer.body.find(line + "\n") != std::string::npos;
+  };
+  BOOST_TEST(tells("breakwater_scrape_incomplete 1"), answer.body);
+  BOOST_TEST(tells("breakwater_redis_connected 1"), answer.body);
+  BOOST_TEST(tells("breakwater_feed_connected 0"), answer.body);
+  BOOST_TEST(tells("breakwater_api_requests_total 1"), answer.body);
+  BOOST_TEST(asks("POST", "/metrics").status == 405u);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_taken_port_is_tried_again_and_told_in_health, api_fixture) {
