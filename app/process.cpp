@@ -149,6 +149,7 @@ result<std::unique_ptr<process>> process::start(const settings& what, recording 
     world.redis_password = [file]() -> std::optional<secret> {
       auto read = read_secret_file(file);
       if (read) return std::move(read->value);
+      emit("redis", event::redis_password_unread, {{"reason", read.error().detail}});
       return std::nullopt;
     };
   if (!what.api.listen.empty() && !recorded.frames) {

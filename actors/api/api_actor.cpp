@@ -1,8 +1,7 @@
 #include "actors/api/api_actor.hpp"
 
-#include "actors/api/answers.hpp"
+#include "actors/api/gathering_actor.hpp"
 #include "actors/api/json_answer.hpp"
-#include "actors/api/metric_families.hpp"
 #include "actors/support/emit.hpp"
 
 #include <caf/send.hpp>
@@ -16,9 +15,8 @@
 namespace breakwater {
 namespace {
 
-/// Reading answers at once or not at all; an order waits for the audit's disk. Both lie within the edge's own
-/// limit.
-constexpr auto answers_within = 1s, orders_within = 4s;
+/// An order waits for the audit's disk. Within the edge's own limit, like answers_within.
+constexpr auto orders_within = 4s;
 constexpr auto bind_again_after = 5s;
 /// Requests under way whose time is taken.
 constexpr std::size_t most_measured = 4096;
@@ -41,93 +39,6 @@ std::string fresh_nonce() {
 /// The name breaker calls are logged under: [CB_API].
 constexpr const char* breaker_calls = "api/breaker";
 
-/// Who is being asked for an answer; the last of them (or the end of its time) calls `done`.
-template <class Sources>
-struct gathering {
-  Sources found;
-  std::size_t open = 0;
-  std::function<void(const Sources&)> done;
-
-  void arrived() {
-    if (--open == 0) done(found);
-  }
-};
-template <class Sources>
-using shared_gathering = std::shared_ptr<gathering<Sources>>;
-using health_gathering = shared_gathering<health_sources>;
-
-/// Asks and puts the answer where `place(found)` says; none, if none comes.
-template <class Answer, class Sources, class Handle, class Question, class Place>
-void gather(api_actor::pointer self, const shared_gathering<Sources>& into, const Handle& whom,
-            Question question, Place place) {
-  ++into->open;
-  self->request(whom, answers_within, std::move(question))
-      .then(
-          [into, place](Answer& answer) {
-            place(into->found, answer);
-            into->arrived();
-          },
-          [into](const caf::error&) { into->arrived(); });
-}
-
-void gather_breakers(api_state& state, const health_gathering& into) {
-  for (const auto& [name, whom] : state.peers.breakers)
-    gather<breaker_report>(
-        state.self, into, whom, breaker_question{},
-        [](health_sources& found, breaker_report& told) { found.breakers.push_back(std::move(told)); });
-}
-
-void gather_everything(api_state& state, const health_gathering& into) {
-  const auto self = state.self;
-  gather<health_report>(self, into, state.peers.health, health_report_request{},
-                        [](health_sources& found, health_report& told) { found.tick = std::move(told); });
-  gather<redis_report>(self, into, state.peers.redis, redis_question{},
-                       [](health_sources& found, redis_report& told) { found.redis = std::move(told); });
-  gather<health_answer>(
-      self, into, state.peers.publisher, health_question{},
-      [](health_sources& found, health_answer& told) { found.publisher = std::move(told); });
-  gather<supervision_report>(
-      self, into, state.peers.supervisor, supervision_question{},
-      [](health_sources& found, supervision_report& told) { found.supervisor = std::move(told); });
-  gather<position_report>(
-      self, into, state.peers.position_monitor, position_question{},
-      [](health_sources& found, position_report& told) { found.position_monitor = std::move(told); });
-  gather_breakers(state, into);
-}
-
-/// The feed of `only`, or all of them, and how their prices agree.
-void gather_feeds(api_state& state, const shared_gathering<feed_sources>& into,
-                  std::optional<exchange> only) {
-  gather<merge_report>(state.self, into, state.peers.aggregator, merge_question{},
-                       [](feed_sources& found, merge_report& told) { found.merging = std::move(told); });
-  for (const auto& [of, whom] : state.peers.feeds) {
-    if (only && *only != of) continue;
-    const auto place = into->found.feeds.size();
-    into->found.feeds.push_back({of, std::nullopt});
-    gather<feed_report>(
-        state.self, into, whom, feed_question{},
-        [place](feed_sources& found, feed_report& told) { found.feeds[place].told = std::move(told); });
-  }
-}
-
-void gather_spool(api_state& state, const shared_gathering<spool_sources>& into) {
-  for (const auto& [stream, whom] : state.peers.publishers) {
-    const auto place = into->found.size();
-    into->found.emplace_back(stream, std::nullopt);
-    gather<spool_report>(
-        state.self, into, whom, spool_question{},
-        [place](spool_sources& found, spool_report& told) { found[place].second = std::move(told); });
-  }
-}
-
-/// Has `from_whom(state, gathering)` ask, and calls `done` with what came.
-template <class Sources = health_sources, class Gather, class Done>
-void collect(api_state& state, Gather from_whom, Done done) {
-  auto open = std::make_shared<gathering<Sources>>();
-  open->done = std::move(done);
-  from_whom(state, open);
-}
-
 process_facts facts_about(const api_state& state) {
   return {state.options.version,
           state.options.instance,
@@ -137,50 +48,6 @@ process_facts facts_about(const api_state& state) {
           state.options.chaos};
 }
 
-/// Like gather(), and counts who was asked and who answered.
-template <class Answer, class Handle, class Question, class Place>
-void gather_metric(api_actor::pointer self, const shared_gathering<metric_sources>& into, const Handle& whom,
-                   Question question, Place place) {
-  ++into->found.asked;
-  gather<Answer>(self, into, whom, question, [place](metric_sources& found, Answer& told) {
-    ++found.answered;
-    place(found, std::move(told));
-  });
-}
-
-/// What each actor tells, into the member it is kept in.
-template <class Answer, class Handle, class Question>
-void gather_metric(api_actor::pointer self, const shared_gathering<metric_sources>& into, const Handle& whom,
-                   Question question, std::optional<Answer> metric_sources::*member) {
-  gather_metric<Answer>(self, into, whom, question,
-                        [member](metric_sources& found, Answer&& told) { found.*member = std::move(told); });
-}
-template <class Answer, class Handle, class Question>
-void gather_metric(api_actor::pointer self, const shared_gathering<metric_sources>& into, const Handle& whom,
-                   Question question, std::vector<Answer> metric_sources::*member) {
-  gather_metric<Answer>(self, into, whom, question, [member](metric_sources& found, Answer&& told) {
-    (found.*member).push_back(std::move(told));
-  });
-}
-
-void gather_metrics(api_state& state, const shared_gathering<metric_sources>& into) {
-  const auto self = state.self;
-  const auto& peers = state.peers;
-  gather_metric(self, into, peers.health, health_report_request{}, &metric_sources::tick);
-  gather_metric(self, into, peers.redis, redis_question{}, &metric_sources::redis);
-  for (const auto& [name, whom] : peers.breakers)
-    gather_metric(self, into, whom, breaker_question{}, &metric_sources::breakers);
-  for (const auto& [name, whom] : peers.publishers)
-    gather_metric(self, into, whom, spool_question{}, &metric_sources::spool);
-  for (const auto& [of, whom] : peers.feeds)
-    gather_metric(self, into, whom, feed_question{}, &metric_sources::feeds);
-  gather_metric(self, into, peers.aggregator, merge_question{}, &metric_sources::merging);
-  gather_metric(self, into, peers.aggregator, price_question{}, &metric_sources::prices);
-  gather_metric(self, into, peers.alerts, alerts_question{}, &metric_sources::alerts);
-  gather_metric(self, into, peers.supervisor, supervision_question{}, &metric_sources::supervision);
-  gather_metric(self, into, peers.position_monitor, position_question{}, &metric_sources::position);
-}
-
 http_response metrics_answer(const api_state& state, const metric_sources& found) {
   const metric_facts about{state.options.version, state.options.instance, state.options.symbols,
                            state.requests, state.refused};
@@ -188,17 +55,6 @@ http_response metrics_answer(const api_state& state, const metric_sources& found
   answer.headers = {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}};
   answer.body = state.options.metrics->text(families_of(found, about));
   return answer;
-}
-
-/// The breakers in the order of the wiring, whoever answered first.
-breaker_reports in_order(const api_state& state, breaker_reports reports) {
-  const auto place = [&](const breaker_report& of) {
-    return std::find_if(state.peers.breakers.begin(), state.peers.breakers.end(),
-                        [&](const auto& peer) { return peer.first == of.name; });
-  };
-  std::sort(reports.begin(), reports.end(),
-            [&](const breaker_report& a, const breaker_report& b) { return place(a) < place(b); });
-  return reports;
 }
 
 http_response no_answer(const std::string& who, const caf::error& error) {

@@ -36,6 +36,7 @@ void result_reader_state::read() {
             if (!outcomes) return pause(outcomes.error().detail);
             read_it.now();
             why_not.clear();
+            failed_before = false;
             tell(std::move(*outcomes), 0);
           },
           [this](const caf::error& error) { pause(to_failure(error).detail); });
@@ -55,8 +56,11 @@ void result_reader_state::tell(std::vector<call_outcome> outcomes, std::size_t n
 }
 
 void result_reader_state::pause(const std::string& why) {
-  if (why_not.empty()) emit(name, event::results_unread, {{"stream", stream}, {"reason", why}});
-  why_not = why;
+  // Once is nothing: at the start Redis is connected a moment later.
+  if (std::exchange(failed_before, true)) {
+    if (why_not.empty()) emit(name, event::results_unread, {{"stream", stream}, {"reason", why}});
+    why_not = why;
+  }
   wakes.set(self, self->clock().now() + again_after);
 }
 

@@ -30,7 +30,8 @@ struct result_reader_state {
   redis_actor redis;
   breaker_actor breaker;
   std::uint64_t results = 0, failures = 0;
-  std::string why_not; ///< Why nothing is read; empty: it is.
+  std::string why_not;        ///< Why nothing is read; empty: it is, or failed for the first time.
+  bool failed_before = false; ///< The last try did.
   last_success read_it{success::results_read};
   timer wakes;
 };

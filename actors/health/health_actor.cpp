@@ -48,8 +48,11 @@ void health_state::look(bool tick) {
 
 void health_state::close_look() {
   if (!std::exchange(look_open, false)) return;
-  for (auto& who : board->close_tick())
-    if (is_tick) caf::anon_send(peers.supervisor, child_unresponsive{std::move(who)});
+  if (is_tick)
+    for (auto& who : board->close_tick())
+      caf::anon_send(peers.supervisor, child_unresponsive{std::move(who)});
+  else
+    board->close_look();
   closed_at = options.clock();
   ticked.now();
   const bool well = board->everyone_answered() && board->overall() != health_level::critical;

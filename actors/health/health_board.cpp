@@ -27,21 +27,28 @@ void health_board::answered(std::size_t who, health_answer answer) {
   auto& part = parts_[who];
   part.newest = std::move(answer);
   part.owes = false;
-  part.missed = 0;
+  part.is_silent = false;
+  part.missed_ticks = 0;
 }
 
 bool health_board::everyone_answered() const {
   return std::none_of(parts_.begin(), parts_.end(), [](const part_state& p) { return p.owes; });
 }
 
+void health_board::close_look() {
+  for (auto& part : parts_)
+    if (part.owes) part.is_silent = true;
+}
+
 std::vector<std::string> health_board::close_tick() {
+  close_look();
   std::vector<std::string> unresponsive;
   for (auto& part : parts_)
-    if (part.owes && ++part.missed % misses_until_told == 0) unresponsive.push_back(part.name);
+    if (part.owes && ++part.missed_ticks % misses_until_told == 0) unresponsive.push_back(part.name);
   return unresponsive;
 }
 
-bool health_board::silent(const part_state& of) { return of.missed > 0 || !of.newest; }
+bool health_board::silent(const part_state& of) { return of.is_silent || !of.newest; }
 
 health_level health_board::level_of(const part_state& of) {
   return silent(of) ? health_level::critical : of.newest->level;

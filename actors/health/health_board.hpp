@@ -21,8 +21,10 @@ public:
   void ask_everyone();
   void answered(std::size_t who, health_answer answer);
   [[nodiscard]] bool everyone_answered() const;
-  /// The time to answer is over. Returns who has now missed two ticks in a row; each is named once per two
-  /// misses.
+  /// The time to answer a look beside the ticks is over.
+  void close_look();
+  /// The time to answer a tick is over. Returns who has now missed two ticks in a row; each is named once per
+  /// two misses.
   [[nodiscard]] std::vector<std::string> close_tick();
 
   /// The worst of the parts as of the last tick that is over; an actor that missed it is critical, and so is
@@ -46,8 +48,9 @@ private:
   struct part_state {
     std::string name;
     std::optional<health_answer> newest;
-    bool owes = false;      ///< Asked and not answered; whether that is too late close_tick() says.
-    std::size_t missed = 0; ///< Ticks in a row.
+    bool owes = false;            ///< Asked and not answered; whether that is too late close_tick() says.
+    bool is_silent = false;       ///< It missed the last look or tick.
+    std::size_t missed_ticks = 0; ///< In a row.
   };
   [[nodiscard]] static bool silent(const part_state& of);
   [[nodiscard]] static health_level level_of(const part_state& of);

@@ -1,46 +1,12 @@
 """Alerts of the whole process: into the log, the audit log, a Redis stream, a webhook and /api/alerts."""
 
-import http.server
 import json
-import threading
 import unittest
 
-from support import Breakwater, PrivateRedis, wait_until
+from support import Breakwater, PrivateRedis, Webhook, wait_until
 
 STREAM = "quantum:stream:alerts"
 HEALTH = "quantum:stream:health.breakwater"
-
-
-class Webhook:
-    """Takes POSTs; answers 500 to the first `failures` of them."""
-
-    def __init__(self, failures=0):
-        self.bodies = []  # of all requests, also those that failed
-        self._failures = failures
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                outer.bodies.append(json.loads(body))
-                self.send_response(500 if len(outer.bodies) <= outer._failures else 204)
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/hook?token=hush-hush"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 def config(url, more=""):
@@ -65,7 +31,14 @@ class Alerts(unittest.TestCase):
         return [fields for _, fields in self.redis.entries(STREAM)]
 
     def test_redis_away_is_told_everywhere_once_and_its_end_too(self):
-        with Webhook(failures=2) as webhook, Breakwater(self.redis.unix_url, {}, config(webhook.url)) as breakwater:
+        bodies = []  # of all requests; the first two fail
+
+        def takes(_, body):
+            bodies.append(json.loads(body))
+            return (500 if len(bodies) <= 2 else 204), {}
+
+        with Webhook("/hook?token=hush-hush", takes) as webhook, \
+                Breakwater(self.redis.unix_url, {}, config(webhook.url)) as breakwater:
             self.wait_for_redis(breakwater)
             self.assertEqual(self.alerts(breakwater)["alerts"], [])
             self.redis.stop()
@@ -75,8 +48,8 @@ class Alerts(unittest.TestCase):
             self.assertEqual((alert["rule"], alert["state"], alert["level"]), ("redis_away", "raised", "critical"))
             self.assertIn("redis-cli", alert["what_to_do"])
             # With Redis down the webhook, the log and the audit log have it; two failures are tried again.
-            wait_until(lambda: len(webhook.bodies) == 3, 15, "the third try")
-            self.assertEqual({(body["rule"], body["number"]) for body in webhook.bodies}, {("redis_away", alert["number"])})
+            wait_until(lambda: len(bodies) == 3, 15, "the third try")
+            self.assertEqual({(body["rule"], body["number"]) for body in bodies}, {("redis_away", alert["number"])})
             wait_until(lambda: self.alerts(breakwater)["webhook"] == "ok", 10, "the webhook took it")
             breakwater.wait_for_log(r'ERROR .*event=alert_raised rule="?redis_away')
             raised = [line for line in breakwater.audit() if line["what"] == "alert_raised"]
@@ -91,8 +64,8 @@ class Alerts(unittest.TestCase):
                              [("redis_away", "raised"), ("redis_away", "cleared")])
             self.assertEqual(told[0]["raised_at"], told[1]["raised_at"])
             self.assertGreater(told[1]["cleared_at"], told[1]["raised_at"])
-            wait_until(lambda: webhook.bodies[-1]["state"] == "cleared", 10, "the webhook hears of the end")
-            self.assertEqual(len(webhook.bodies), 4)
+            wait_until(lambda: bodies[-1]["state"] == "cleared", 10, "the webhook hears of the end")
+            self.assertEqual(len(bodies), 4)
             breakwater.wait_for_log(r" INFO .*event=alert_cleared rule=\"?redis_away")
             self.assertNotIn("hush-hush", breakwater.log())
 

@@ -176,18 +176,17 @@ class CommandLine(unittest.TestCase):
 class Demo(unittest.TestCase):
     def test_shows_records_and_leaves_nothing_behind(self):
         with tempfile.TemporaryDirectory(prefix="bw-") as temporary:
-            process = subprocess.Popen([str(support.BINARY), "demo", "--for", "3s"], stdin=subprocess.DEVNULL,
+            process = subprocess.Popen([str(support.BINARY), "demo", "--for", "5s"], stdin=subprocess.DEVNULL,
                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                        start_new_session=True, env=support.environment(TMPDIR=temporary))
-            time.sleep(1.5)
-            self.assertTrue(os.listdir(temporary), "its files are where we look for what is left")
-            self.assertGreater(len(of_session(process.pid)), 1, "its redis-server is where we look")
+            support.wait_until(lambda: os.listdir(temporary), 15, "its files are where we look for what is left")
+            support.wait_until(lambda: len(of_session(process.pid)) > 1, 15, "its redis-server is where we look")
             out, err = process.communicate(timeout=20)
             self.assertEqual(process.returncode, 0, err)
             self.assertEqual(os.listdir(temporary), [])
         self.assertEqual(of_session(process.pid), [])
         seconds = re.findall(r"(?m)^ *(\d+)s +(\d+) records \(\+\d+/s\)", out)
-        self.assertEqual([int(second) for second, _ in seconds], [1, 2, 3])
+        self.assertEqual([int(second) for second, _ in seconds], [1, 2, 3, 4, 5])
         self.assertGreater(int(seconds[-1][1]), 0)
         self.assertRegex(out, r"BTCUSDT \d+\.\d+ \+-\d+\.\d+ from 5")
         self.assertRegex(out.splitlines()[-1], r"^[1-9]\d* merged records arrived in Redis")
@@ -232,7 +231,9 @@ class Demo(unittest.TestCase):
             process = subprocess.Popen([str(support.BINARY), "demo"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                        stderr=subprocess.PIPE, text=True, start_new_session=True,
                                        env=support.environment(TMPDIR=temporary))
-            time.sleep(2.5)
+            for line in process.stdout:
+                if "BTCUSDT" in line:
+                    break
             os.killpg(process.pid, signal.SIGINT)
             out, err = process.communicate(timeout=20)
             self.assertEqual(process.returncode, 0, err)

@@ -189,7 +189,7 @@ class Diagnose(unittest.TestCase):
     def test_nothing_secret_is_told(self):
         secrets = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory(prefix="breakwater-secrets-")))
         (secrets / "password").write_text("hunter2\n")
-        (secrets / "token").write_text("tr0ub4dor\n")
+        (secrets / "token").write_text("tr0ub4dor-and-three\n")
         for name in ("password", "token"):
             (secrets / name).chmod(0o600)
         self.redis = self.enterContext(PrivateRedis(persistent=True))
@@ -201,7 +201,7 @@ class Diagnose(unittest.TestCase):
         self.settled()
         _, whole, people = self.diagnose()
         for text in (json.dumps(whole), people):
-            for secret in ("hunter2", "tr0ub4dor", "s3cret"):
+            for secret in ("hunter2", "tr0ub4dor-and-three", "s3cret"):
                 self.assertNotIn(secret, text)
         (secrets / "password").write_text("wrong-horse\n")
         code, whole, people = self.diagnose()

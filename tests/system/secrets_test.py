@@ -3,7 +3,6 @@ it is not. What it says is kept, and searched for every secret in each of the fo
 
 import base64
 import http.client
-import http.server
 import json
 import pathlib
 import re
@@ -14,7 +13,7 @@ import time
 import unittest
 import urllib.parse
 
-from support import Breakwater, PrivateRedis, Simulator, breakwater, wait_until
+from support import Breakwater, PrivateRedis, Simulator, Webhook, breakwater, wait_until
 
 # Each is long and unlike any other text; some need quoting wherever they stand.
 USER = "keeper-4e1c"
@@ -64,40 +63,6 @@ class Outputs:
         wanted = [(name, form) for name, secret in SECRETS.items() for form in forms(secret)]
         return sorted({f"{name} in {who}: ...{what[max(0, at - 80):at + 20]!r}" for who, what in self.said
                        for name, form in wanted for at in [what.find(form)] if at >= 0})
-
-
-class Webhook:
-    """Refuses what it is sent, and says to whom it was sent: what it is told is kept."""
-
-    def __init__(self, outputs):
-        self.count = 0
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                outputs.add("the webhook's body", self.rfile.read(int(self.headers["Content-Length"])))
-                for name, value in self.headers.items():
-                    outputs.add("the webhook's headers", f"{name}: {value}")
-                outer.count += 1
-                self.send_response(302)
-                self.send_header("Location", self.path)
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/{SECRETS[WEBHOOK_KEY]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 class Secrets(unittest.TestCase):
@@ -201,7 +166,17 @@ class Secrets(unittest.TestCase):
         redis = self.enterContext(PrivateRedis())
         redis.cli("CONFIG", "SET", "slowlog-log-slower-than", "0")
         redis.cli("ACL", "SETUSER", USER, "on", ">" + SECRETS["password in its file"], *RIGHTS)
-        webhook = self.enterContext(Webhook(self.outputs))
+        told = threading.Event()
+
+        def refuses(headers, body):
+            """And says to whom it was sent: what it is told is kept."""
+            self.outputs.add("the webhook's body", body)
+            for name, value in headers.items():
+                self.outputs.add("the webhook's headers", f"{name}: {value}")
+            told.set()
+            return 302, {"Location": "/" + SECRETS[WEBHOOK_KEY]}
+
+        webhook = self.enterContext(Webhook("/" + SECRETS[WEBHOOK_KEY], refuses))
         simulator = self.enterContext(Simulator("--interval", "100ms"))
         urls = {name: url + ("&" if "?" in url else "?") + "key=" + SECRETS["key in a feed's address"]
                 for name, url in simulator.urls.items() if name in ("binance", "okx")}
@@ -237,7 +212,7 @@ class Secrets(unittest.TestCase):
         password_file.write_text(SECRETS["password that is wrong"] + "\n")
         redis.cli("CLIENT", "KILL", "USER", USER)
         process.wait_for_log("WRONGPASS", 15)
-        wait_until(lambda: webhook.count > 0, 15, "an alert reaches the webhook")
+        self.assertTrue(told.wait(15), "an alert reaches the webhook")
         self.ask_everything(process)
         self.commands(process.config)
         self.what_redis_has(redis)

@@ -7,6 +7,7 @@ A test file is run by itself: python3 tests/system/replay_test.py [Class.test] [
 """
 
 import http.client
+import http.server
 import json
 import os
 import pathlib
@@ -17,6 +18,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
@@ -320,6 +322,7 @@ class Breakwater(Process):
         feeds = "\n".join(f"[feeds.{name}]\n{self._feed(name)}" for name in EXCHANGES)
         # The whole of max_bytes is taken from the disk at once.
         spool = "" if "[spool]" in self._extra else '[spool]\nmax_bytes = "64MiB"\n'
+        self.config.touch(mode=0o600) # it may hold secrets, and would be warned of
         self.config.write_text(
             f'[process]\ndata_dir = "{self.data_dir}"\n{self._tables["process"]}\n'
             f'[redis]\nurl = "{self._redis_url}"\n{self._tables["redis"]}\n'
@@ -371,3 +374,32 @@ class Breakwater(Process):
         if not lines:
             return {}
         return fields_of(lines[-1])
+
+
+class Webhook:
+    """Takes POSTs at `url`, which ends with `path`. `takes(headers, body)` returns status and headers of the answer."""
+
+    def __init__(self, path, takes):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                status, headers = takes(self.headers, self.rfile.read(int(self.headers["Content-Length"])))
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}{path}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()

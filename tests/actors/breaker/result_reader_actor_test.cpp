@@ -125,6 +125,20 @@ BOOST_FIXTURE_TEST_CASE(a_restart_of_reader_and_breaker_loses_and_doubles_no_res
   BOOST_TEST((told.statistics.failures == 4u && told.statistics.successes == 1u && told.cursor == "5-0"));
 }
 
+BOOST_FIXTURE_TEST_CASE(one_failed_try_is_made_good_without_a_word, reader_fixture) {
+  redis_is_away = true;
+  run(200);
+  BOOST_TEST((ask<health_answer>(sut, health_question{})->level == health_level::ok));
+  redis_is_away = false;
+  clock.advance_time(1s);
+  run(200);
+  redis_is_away = true;
+  run(200);
+  BOOST_TEST((ask<health_answer>(sut, health_question{})->level == health_level::ok));
+  wait(1s);
+  BOOST_TEST((ask<health_answer>(sut, health_question{})->level == health_level::degraded));
+}
+
 BOOST_FIXTURE_TEST_CASE(while_redis_is_away_it_tries_each_second_and_says_so, reader_fixture) {
   redis_is_away = true;
   run(200);

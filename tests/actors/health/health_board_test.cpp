@@ -103,3 +103,20 @@ BOOST_AUTO_TEST_CASE(the_line_tells_the_level_the_wrong_and_two_facts_of_each) {
   };
   BOOST_TEST((board.line() == want));
 }
+
+BOOST_AUTO_TEST_CASE(a_look_beside_the_ticks_finds_who_is_silent_and_counts_for_nothing_else) {
+  health_board board{{"a", "b"}};
+  const auto look = [&](std::initializer_list<std::size_t> answering) {
+    board.ask_everyone();
+    for (auto who : answering) board.answered(who, fine());
+    board.close_look();
+  };
+  for (int i = 0; i < 5; ++i) look({0});
+  BOOST_TEST((board.overall() == health_level::critical));
+  BOOST_TEST(board.attention() == "b: no answer");
+  BOOST_TEST(tick(board, {0}).empty());
+  look({0});
+  BOOST_TEST((tick(board, {0}) == names{"b"})); // the second tick
+  look({0, 1});
+  BOOST_TEST((board.overall() == health_level::ok));
+}

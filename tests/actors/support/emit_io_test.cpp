@@ -142,6 +142,14 @@ BOOST_FIXTURE_TEST_CASE(the_next_line_after_the_quiet_time_tells_how_many_were_n
   BOOST_TEST(told[1].ends_with(" count=1 repeated=3"));
 }
 
+BOOST_FIXTURE_TEST_CASE(subjects_without_end_become_one, log_fixture) {
+  open();
+  for (int i = 0; i < 5000; ++i) emit("feed/okx", event::feed_stale, {{"symbol", std::to_string(i)}});
+  BOOST_TEST(lines().size() == 4097u); // and the one that stands for all others
+  emit("feed/okx", event::feed_stale, {{"symbol", "7"}});
+  BOOST_TEST(lines().size() == 4097u);
+}
+
 BOOST_FIXTURE_TEST_CASE(closing_tells_the_repeats_that_were_not_told_yet, log_fixture) {
   open();
   for (int i = 0; i < 3; ++i) emit("feed/okx", event::frame_unreadable, {{"reason", "x"}});
