@@ -321,6 +321,7 @@ void connection::on_request() {
 
 void connection::answer(http_response&& what) {
   if (what.streams && !head_only_) return stream(std::move(what));
+  if (what.streams) server_.stream_ended(request_); // HEAD: there is nothing to go on with
   request_ = 0;
   write(std::move(what), keep_);
 }
@@ -552,7 +553,10 @@ std::uint64_t server::ask(http_request request, connection* from) {
 
 void server::deliver(http_response&& what) {
   const auto found = asked_.find(what.number);
-  if (found == asked_.end()) return; // nobody waits for it any more
+  if (found == asked_.end()) { // nobody waits for it any more
+    if (what.streams) stream_ended(what.number);
+    return;
+  }
   auto* of = found->second;
   asked_.erase(found);
   of->answer(std::move(what));

@@ -591,6 +591,20 @@ BOOST_AUTO_TEST_CASE(head_of_a_stream_has_no_body_and_ends) {
   const auto head = c.asks("HEAD /stream HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
   BOOST_TEST(status(head) == "HTTP/1.1 200 OK");
   BOOST_TEST(c.is_closed());
+  BOOST_TEST(stream_ends(next_request().number));
+}
+
+BOOST_AUTO_TEST_CASE(a_stream_whose_client_went_before_it_began_has_ended) {
+  nobody_answers();
+  starts();
+  auto c = std::make_unique<client>(listener->address());
+  c->says(get("/stream"));
+  const auto number = next_request().number;
+  BOOST_TEST(has(c->hears(), "503")); // within answer_within
+  http_response late{number, 200, {{"Content-Type", "text/event-stream"}}, "first;"};
+  late.streams = true;
+  listener->answer(std::move(late));
+  BOOST_TEST(stream_ends(number));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
